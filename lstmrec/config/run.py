@@ -1,0 +1,112 @@
+"""The whole config of a run."""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime
+from typing import Any
+
+from pydantic import Field, field_validator, model_validator
+
+from lstmrec.config.base import Section
+from lstmrec.config.clean import CleanConfig
+from lstmrec.config.evaluate import EvaluateConfig, ReportConfig
+from lstmrec.config.normalise import NormaliseConfig
+from lstmrec.config.profile import ProfileConfig
+from lstmrec.config.score import ScoreConfig
+from lstmrec.config.sequence import SequenceConfig
+from lstmrec.config.split import SplitConfig
+from lstmrec.config.train import TrainConfig
+
+_CLOCK_FEATURES = {"active_days", "tenure_days", "mean_gap_days", "basket_size"}
+
+
+class Config(Section):
+    """A run: where it writes, what counts as now, and a section a job."""
+
+    root: str = Field(description="folder of the run's tables; never inside a source")
+    as_of: str = Field(description="the UTC instant that counts as now, e.g. 2018-01-01T00:00:00Z")
+    seed: int = Field(1, ge=0, description="every hash and every random choice starts here")
+    clean: CleanConfig
+    split: SplitConfig = SplitConfig()
+    normalise: NormaliseConfig = NormaliseConfig()
+    profile: ProfileConfig = ProfileConfig()
+    sequence: SequenceConfig = SequenceConfig()
+    train: TrainConfig = TrainConfig()
+    score: ScoreConfig = ScoreConfig()
+    evaluate: EvaluateConfig = EvaluateConfig()
+    report: ReportConfig = ReportConfig()
+
+    @field_validator("as_of")
+    @classmethod
+    def _an_instant(cls, value: str) -> str:
+        try:
+            instant = datetime.fromisoformat(value.replace("Z", "+00:00"))
+        except ValueError as error:
+            raise ValueError(f"as_of is no instant: {value!r}; write 2018-01-01T00:00:00Z") from error
+        if instant.tzinfo is None:
+            raise ValueError(f"as_of has no zone: {value!r}; write {value}Z for UTC")
+        return instant.astimezone(UTC).isoformat().replace("+00:00", "Z")
+
+    @field_validator("root")
+    @classmethod
+    def _a_plain_folder(cls, value: str) -> str:
+        parts = value.split("://", 1)[-1].split("/")
+        if not value or re.search(r"[*?\[\]{}#%\\\0\n]", value) or ".." in parts or value.startswith("-"):
+            raise ValueError(f"root {value!r}: no glob characters, '#', '%', '..' or leading '-'")
+        return value.rstrip("/")
+
+    @model_validator(mode="after")
+    def _parts_agree(self) -> Config:
+        clock = self.clean.events.time is not None
+        asks = []
+        if self.split.by == "time":
+            asks.append("split.by: time")
+        if self.train.model.use_time:
+            asks.append("train.model.use_time")
+        if self.sequence.objective == "next_days":
+            asks.append("sequence.objective: next_days")
+        if self.sequence.history == "learn":
+            asks.append("sequence.history: learn")
+        asks += [f"profile.features: {f}" for f in self.profile.features if f in _CLOCK_FEATURES]
+        for r in self.score.recommenders:
+            if getattr(r, "days", None) is not None or getattr(r, "half_life_days", None) is not None:
+                asks.append(f"score.recommenders: {r.name}")
+        if asks and not clock:
+            raise ValueError(f"clean.events.time is null, so nothing may ask for a clock: {', '.join(asks)}")
+        if not clock and self.clean.events.position is None:
+            raise ValueError("clean.events needs time or position: events must have an order")
+        if self.train.batch % self.train.shards:
+            raise ValueError(f"train.batch {self.train.batch} is no multiple of train.shards {self.train.shards}")
+        if self.train.launch != "solo" and self.train.shards % self.train.ranks:
+            fits = [n for n in range(1, self.train.shards + 1) if self.train.shards % n == 0]
+            raise ValueError(f"train.ranks {self.train.ranks} does not divide train.shards {self.train.shards}: "
+                             f"use one of {fits}")  # fmt: skip
+        if max(self.evaluate.ks) > self.score.k:
+            raise ValueError(f"evaluate.ks {self.evaluate.ks} asks for longer lists than score.k {self.score.k}")
+        names = [r.name for r in self.score.recommenders]
+        if len(set(names)) < len(names) or any(not re.fullmatch(r"[a-z][a-z0-9_]{0,40}", n) for n in names):
+            raise ValueError(f"score.recommenders: names must be distinct, [a-z][a-z0-9_]*: {names}")
+        return self
+
+    @property
+    def as_of_us(self) -> int:
+        """`as_of` in microseconds since 1970 UTC."""
+        instant = datetime.fromisoformat(self.as_of.replace("Z", "+00:00"))
+        delta = instant - datetime(1970, 1, 1, tzinfo=UTC)
+        return (delta.days * 86400 + delta.seconds) * 1_000_000 + delta.microseconds
+
+    @property
+    def has_clock(self) -> bool:
+        """False where events have an order but no time."""
+        return self.clean.events.time is not None
+
+    def section(self, *names: str) -> dict[str, Any]:
+        """Parts of the config as plain data: what a job's skip key and manifest hold. `a.b` names a nested key."""
+        out: dict[str, Any] = {}
+        for name in names:
+            value: Any = self.model_dump(mode="json")
+            for key in name.split("."):
+                value = value[key]
+            out[name] = value
+        return out

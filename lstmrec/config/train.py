@@ -1,0 +1,67 @@
+"""s6_train: the net, the optimiser, the ranks."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field
+
+from lstmrec.config.base import Section
+
+
+class ModelConfig(Section):
+    """The net: item tower, user tower, history term."""
+
+    dim: int = Field(128, ge=1, description="width of item and user vectors")
+    units: int = Field(256, ge=1, description="LSTM units a layer")
+    layers: int = Field(1, ge=1, le=3, description="LSTM layers, residual between them")
+    ffn: int = Field(0, ge=0, description="width factor of the feed-forward after each layer; 0: none")
+    inputs: list[Literal["id", "tags", "text", "numeric"]] = Field(
+        ["id"], min_length=1, description="item tower inputs"
+    )
+    use_static: bool = Field(False, description="demographics set the LSTM's first state")
+    use_profile: bool = Field(False, description="behaviour aggregates enter at the head")
+    use_time: bool = Field(False, description="log time gap, hour and weekday are inputs (needs a clock)")
+    use_types: bool = Field(False, description="event type is an input")
+    input_dropout: float = Field(0.2, ge=0, lt=1, description="locked dropout on inputs: one mask a sequence")
+    hidden_dropout: float = Field(0.3, ge=0, lt=1, description="locked dropout on hidden states")
+    item_dropout: float = Field(0.0, ge=0, lt=1, description="share of input positions replaced by unknown")
+    id_dropout: float = Field(0.0, ge=0, lt=1, description="share of items whose id is unknown for a step, so that "
+                              "content alone places them")  # fmt: skip
+
+
+class TrainConfig(Section):
+    """The loop and where it runs."""
+
+    model: ModelConfig = Field(ModelConfig(), description="the net")
+    launch: Literal["solo", "horovodrun", "on_spark"] = Field("horovodrun", description="who starts the ranks")
+    ranks: int = Field(2, ge=1, description="processes (horovodrun, on_spark)")
+    hosts: str | None = Field(None, description="horovodrun -H, e.g. a:4,b:4; null: this machine")
+    network: str | None = Field(None, description="network interface for Gloo; null: chosen by Horovod, lo when local")
+    comm: Literal["horovod", "torch"] = Field("horovod", description="who adds the gradients up; solo needs neither")
+    reader: Literal["petastorm", "arrow"] = Field("petastorm", description="who streams the files")
+    device: Literal["auto", "cpu", "cuda"] = Field("auto", description="auto: a GPU where there is one")
+    threads: int = Field(0, ge=0, description="torch threads a rank; 0: cores / ranks on this machine")
+    shards: int = Field(8, ge=1, description="virtual shards: the global batch is the same for every number of ranks "
+                        "that divides this")  # fmt: skip
+    batch: int = Field(32, ge=1, description="sequences a step over all ranks; a multiple of shards")
+    epochs: int = Field(40, ge=1, description="at most")
+    patience: int = Field(5, ge=1, description="epochs without a better validation NDCG@10 before it stops")
+    learning_rate: float = Field(2e-3, gt=0, description="AdamW's highest rate")
+    warmup_steps: int = Field(500, ge=0, description="linear from 0")
+    schedule_epochs: int | None = Field(None, description="length of the cosine; null: epochs")
+    final_rate: float = Field(0.05, ge=0, le=1, description="share of the learning rate at the cosine's end")
+    betas: tuple[float, float] = Field((0.9, 0.98), description="AdamW")
+    weight_decay: float = Field(1e-2, ge=0, description="on matrices only")
+    clip: float = Field(1.0, gt=0, description="global gradient norm")
+    ema: float = Field(0.0, ge=0, lt=1, description="decay of the averaged weights that validate and serve; 0: none")
+    label_smoothing: float = Field(0.0, ge=0, lt=1, description="share of the label spread over all items")
+    loss: Literal["softmax", "sampled"] = Field("softmax", description="exact in chunks, or shared negatives with logQ")
+    negatives: int = Field(4096, ge=1, description="sampled: shared negatives a step")
+    chunk: int = Field(2048, ge=1, description="positions a chunk of the exact softmax")
+    label_positions: int = Field(0, ge=0, description="next_days, next_basket: labelled positions sampled a sequence "
+                                 "and epoch; 0: all")  # fmt: skip
+    validation_users: int = Field(0, ge=0, description="users that validate, by hash; 0: all")
+    checkpoint_steps: int = Field(500, ge=1, description="steps between checkpoints; also at each epoch's end")
+    keep_checkpoints: int = Field(2, ge=1, description="newest ones kept")
+    stall_s: float = Field(300.0, gt=0, description="a rank that hears nothing for so long ends the job")

@@ -1,0 +1,49 @@
+"""Errors people can act on: a stable code, what happened, where, and what to do. Exit codes follow the kind."""
+
+from __future__ import annotations
+
+
+class LstmrecError(Exception):
+    """An error with a stable code.
+
+    code: letter of its kind and three digits, for example ``D012``. what: one sentence. where: job, table, file,
+    column, row or rank. hint: what to do about it.
+    """
+
+    exit_code = 1
+
+    def __init__(self, code: str, what: str, where: str = "", hint: str = "") -> None:
+        super().__init__(code, what, where, hint)  # all four in args: such an error survives the way between processes
+        self.code, self.what, self.where, self.hint = code, what, where, hint
+
+    def __str__(self) -> str:
+        lines = [f"error[{self.code}] {self.what}"]
+        if self.where:
+            lines.append(f"  where  {self.where}")
+        if self.hint:
+            lines.append(f"  hint   {self.hint}")
+        return "\n".join(lines)
+
+
+class ConfigError(LstmrecError):
+    """A key, a value or a call that cannot mean anything (codes C...)."""
+
+    exit_code = 2
+
+
+class DataError(LstmrecError):
+    """Input, table or bundle that is missing, broken or not what its contract says (codes D...)."""
+
+    exit_code = 3
+
+
+class ResourceError(LstmrecError):
+    """Something the machine lacks: memory, disk, a library, a lock, another rank (codes R...)."""
+
+    exit_code = 4
+
+
+class GateError(LstmrecError):
+    """A figure beyond its limit: nothing is published (codes G...)."""
+
+    exit_code = 5

@@ -1,0 +1,84 @@
+"""What a version says of itself: `_MANIFEST.json`, written last. Standard library only."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+from lstmrec.contracts.errors import DataError
+from lstmrec.contracts.tables import Table
+
+NAME = "_MANIFEST.json"
+
+
+@dataclass(frozen=True)
+class DataFile:
+    """One data file: path relative to the version's folder, rows (0 for files that are no tables), bytes, sha256.
+
+    sha256 is empty for Parquet parts (their page checksums speak) and filled for bundles and reports.
+    """
+
+    path: str
+    rows: int
+    bytes: int = 0
+    sha256: str = ""
+
+    @property
+    def partition(self) -> dict[str, str]:
+        """Values of the partition folders in the path, as text."""
+        return dict(p.split("=", 1) for p in self.path.split("/")[:-1] if "=" in p)
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """A committed version of a table."""
+
+    table: str
+    version: str
+    major: int
+    minor: int
+    job: str
+    job_version: int
+    skip_key: str
+    fingerprint: str
+    as_of: str
+    rows_in: int = 0
+    rows_out: int = 0
+    rows_rejected: int = 0
+    seconds: float = 0.0
+    parents: Mapping[str, str] = field(default_factory=dict)
+    config: Mapping[str, Any] = field(default_factory=dict)
+    facts: Mapping[str, Any] = field(default_factory=dict)
+    files: tuple[DataFile, ...] = ()
+
+    def to_json(self) -> str:
+        return json.dumps(asdict(self), indent=1, sort_keys=True, ensure_ascii=False)
+
+    @staticmethod
+    def from_json(text: str, where: str) -> Manifest:
+        """Parse; DataError D101 naming `where` if it is not a whole manifest."""
+        try:
+            raw = json.loads(text)
+            raw["files"] = tuple(DataFile(**f) for f in raw["files"])
+            return Manifest(**raw)
+        except (ValueError, TypeError, KeyError) as error:
+            raise DataError("D101", f"not a manifest: {error}", where, "restore it, or run the job again") from error
+
+    def check(self, contract: Table, where: str) -> None:
+        """Refuse another table or another major contract (D102)."""
+        if self.table != contract.name or self.major != contract.major:
+            raise DataError(
+                "D102",
+                f"{self.table} of contract {self.major}.{self.minor} where {contract.name} {contract.major}.x is read",
+                where,
+                "run the job that writes it again with this version of lstmrec",
+            )
+
+
+def digest(value: Any) -> str:
+    """sha256 of a JSON value, keys sorted: the same for equal values on any machine."""
+    text = json.dumps(value, sort_keys=True, ensure_ascii=False, default=str, separators=(",", ":"))
+    return hashlib.sha256(text.encode()).hexdigest()

@@ -1,0 +1,126 @@
+"""Open, list, create-if-absent over local folders and fsspec's file systems. The only paths on the torch side.
+
+The one storage primitive is *create-if-absent*: locally a temporary file, fsync and `os.link` (fails where the name
+exists, and never shows half a file); elsewhere fsspec's exclusive mode ``xb``. Nothing is overwritten or renamed over.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import uuid
+from pathlib import Path
+from typing import IO, Any
+
+import fsspec
+
+from lstmrec.contracts.errors import ConfigError, DataError
+
+
+def is_local(path: str) -> bool:
+    """Whether a path is of this machine's file system."""
+    return "://" not in path or path.startswith("file://")
+
+
+def local(path: str) -> Path:
+    """The `Path` of a local path; ConfigError C020 for any other."""
+    if not is_local(path):
+        raise ConfigError("C020", f"{path} is not on this machine")
+    return Path(path.removeprefix("file://"))
+
+
+def join(*parts: str) -> str:
+    """Path parts with single slashes."""
+    return "/".join([parts[0].rstrip("/"), *(p.strip("/") for p in parts[1:])])
+
+
+def _fs(path: str) -> tuple[Any, str]:
+    fs, inner = fsspec.core.url_to_fs(path, use_listings_cache=False)
+    return fs, inner
+
+
+def exists(path: str) -> bool:
+    """Whether a file or folder is there."""
+    fs, inner = _fs(path)
+    return bool(fs.exists(inner))
+
+
+def names(folder: str) -> list[str]:
+    """Sorted names in a folder; empty where there is none."""
+    fs, inner = _fs(folder)
+    try:
+        return sorted(p.rstrip("/").rsplit("/", 1)[-1] for p in fs.ls(inner, detail=False))
+    except (FileNotFoundError, NotADirectoryError):
+        return []
+
+
+def walk(folder: str) -> dict[str, int]:
+    """Every file below a folder: path relative to it -> bytes."""
+    fs, inner = _fs(folder)
+    prefix = inner.rstrip("/") + "/"
+    return {path.removeprefix(prefix): int(info["size"]) for path, info in sorted(fs.find(inner, detail=True).items())}
+
+
+def open_read(path: str) -> IO[bytes]:
+    """A binary reader."""
+    fs, inner = _fs(path)
+    return fs.open(inner, "rb")  # type: ignore[no-any-return]
+
+
+def read_text(path: str) -> str:
+    """A small UTF-8 file; DataError D103 naming it where it is no UTF-8."""
+    with open_read(path) as f:
+        data = f.read()
+    try:
+        return data.decode()
+    except UnicodeDecodeError as error:
+        raise DataError("D103", f"not UTF-8 text: {error}", path) from error
+
+
+def create(path: str, data: bytes) -> bool:
+    """Create a file with these bytes if its name is free: True when we made it, False when it was there."""
+    if not is_local(path):
+        fs, inner = _fs(path)
+        try:
+            with fs.open(inner, "xb") as f:
+                f.write(data)
+        except FileExistsError:
+            return False
+        except (ValueError, NotImplementedError) as error:
+            raise ConfigError(
+                "C021", f"{type(fs).__name__} cannot create a file only where none is", path,
+                "keep the run's root on a file system that can: local, HDFS, S3"
+            ) from error  # fmt: skip
+        return True
+    target = local(path)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    temporary = target.parent / f".{target.name}.{uuid.uuid4().hex}.tmp"
+    try:
+        with open(temporary, "xb") as f:
+            f.write(data)
+            f.flush()
+            os.fsync(f.fileno())
+        os.link(temporary, target)
+    except FileExistsError:
+        return False
+    finally:
+        temporary.unlink(missing_ok=True)
+    _fsync_folder(target.parent)
+    return True
+
+
+def sha256(path: str) -> str:
+    """Hex digest of a file."""
+    digest = hashlib.sha256()
+    with open_read(path) as f:
+        while block := f.read(1 << 20):
+            digest.update(block)
+    return digest.hexdigest()
+
+
+def _fsync_folder(folder: Path) -> None:
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)

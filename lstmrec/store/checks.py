@@ -1,0 +1,75 @@
+"""What must hold before a version is committed: one aggregate pass over the written files."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from pyspark.sql import Column, DataFrame
+from pyspark.sql import functions as F
+
+from lstmrec.contracts.errors import DataError
+from lstmrec.contracts.tables import Table
+
+_FLOATING = ("double", "float")
+
+
+@dataclass(frozen=True)
+class Checked:
+    """rows per data file (absolute URI as Spark names it) and the fingerprint of all rows."""
+
+    rows: dict[str, int]
+    fingerprint: str
+
+
+def canonical(contract: Table) -> list[Column]:
+    """Columns in contract order, each after its null flag (xxhash64 skips nulls): what a fingerprint hashes (-0.0 and 0.0 are one)."""
+    out: list[Column] = []
+    for c in contract.columns:
+        value = F.col(c.name)
+        if c.kind in _FLOATING:
+            value = value + F.lit(0.0)
+        if c.kind.startswith("map"):  # maps cannot be hashed, and their order means nothing
+            value = F.array_sort(F.map_entries(value))
+        out += [value.isNull(), value]
+    return out
+
+
+def check(frame: DataFrame, contract: Table, *, keys: bool = True) -> Checked:
+    """Count, fingerprint and test the invariants in one pass, and the key's uniqueness in another.
+
+    frame must be read from files (its rows are counted per file). DataError D110 (null where none may be), D111
+    (invariant), D112 (repeated key), each with an example.
+    """
+    nulls = [(c.name, F.col(f"`{c.name}`").isNull()) for c in contract.columns if not c.nullable]
+    broken = [(name, ~F.coalesce(F.expr(sql), F.lit(False))) for name, sql in contract.invariants]
+    per_file = (
+        frame.groupBy(F.input_file_name().alias("__file"))
+        .agg(
+            F.count(F.lit(1)).alias("__rows"),
+            F.sum(F.xxhash64(*canonical(contract)).cast("decimal(38,0)")).alias("__hash"),
+            *[F.count_if(condition).alias(f"null:{name}") for name, condition in nulls],
+            *[F.count_if(condition).alias(f"law:{name}") for name, condition in broken],
+        )
+        .collect()
+    )
+    for code, kind, conditions in (("D110", "null", nulls), ("D111", "law", broken)):
+        for name, condition in conditions:
+            count = sum(row[f"{kind}:{name}"] for row in per_file)
+            if count:
+                example = _example(frame.where(condition))
+                what = f"null in {name}" if kind == "null" else f"invariant {name} does not hold"
+                raise DataError(code, f"{what} for {count} rows", f"table {contract.name}",
+                                f"first: {example}")  # fmt: skip
+    if keys and contract.key:
+        repeated = _example(frame.groupBy(*contract.key).count().where("count > 1"))
+        if repeated:
+            raise DataError("D112", f"key {contract.key} repeats", f"table {contract.name}", f"first: {repeated}")
+    total = sum(int(row["__hash"]) for row in per_file if row["__hash"] is not None)
+    rows = {row["__file"]: int(row["__rows"]) for row in per_file}
+    return Checked(rows, f"{sum(rows.values())}:{total % (1 << 128):032x}")
+
+
+def _example(frame: DataFrame) -> str:
+    """The first row as JSON, cut to a readable length; empty where there is none."""
+    row = frame.select(F.to_json(F.struct("*")).alias("row")).first()
+    return "" if row is None else str(row["row"])[:400]

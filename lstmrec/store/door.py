@@ -1,0 +1,123 @@
+"""A job from the command line: config in, skip or run, one line out. What spark-submit and `lstmrec run` both call."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from lstmrec import versions
+from lstmrec.config.load import load
+from lstmrec.config.run import Config
+from lstmrec.contracts.errors import LstmrecError
+from lstmrec.contracts.manifest import Manifest, digest
+from lstmrec.contracts.tables import Table
+from lstmrec.store.commit import Ticket
+from lstmrec.store.session import session
+
+
+class Job(Protocol):
+    """What a module of `lstmrec.jobs` holds.
+
+    NEEDS, GIVES: tables read and written (the last of GIVES is committed last). SECTIONS: config keys its result
+    depends on. VERSION: moves with every change of result. SPARK: whether run() wants a session.
+    sources(conf): for jobs that read from outside, what identifies those inputs.
+    """
+
+    NEEDS: tuple[Table, ...]
+    GIVES: tuple[Table, ...]
+    SECTIONS: tuple[str, ...]
+    VERSION: int
+    SPARK: bool
+    run: Callable[[Any, Config], Manifest]
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How a job ended: `skip` or `ok`, its last manifest, seconds."""
+
+    state: str
+    manifest: Manifest
+    seconds: float
+
+
+def name(job: Any) -> str:
+    """`clean` of lstmrec.jobs.clean."""
+    return str(job.__name__).rsplit(".", 1)[-1]
+
+
+def ticket(job: Any, conf: Config) -> Ticket:
+    """What the job's commits share: its skip key (inputs' fingerprints, config sections, VERSION) among it."""
+    parents = {t.name: versions.current(conf.root, t).fingerprint for t in job.NEEDS}
+    config = conf.section(*job.SECTIONS)
+    sources = job.sources(conf) if hasattr(job, "sources") else {}
+    key = digest({"job": name(job), "version": job.VERSION, "parents": parents, "config": config, "sources": sources,
+                  "contracts": {t.name: [t.major, t.minor] for t in job.GIVES}})  # fmt: skip
+    return Ticket(conf.root, name(job), job.VERSION, key, conf.as_of, parents | sources, config)
+
+
+def done(job: Any, conf: Config) -> Manifest | None:
+    """The last table of this job if all it gives was already made under the same skip key; moves `head` there."""
+    key = ticket(job, conf).skip_key
+    found = [versions.find(conf.root, t, key) for t in job.GIVES]
+    if any(m is None for m in found):
+        return None
+    for m in found:
+        assert m is not None
+        versions.append(conf.root, m.table, m.version)
+    return found[-1]
+
+
+def walk(job: Any, conf: Config, *, spark: Any = None, force: bool = False) -> Outcome:
+    """Skip the job if it is done, else run it (in `spark`, or a session of its own)."""
+    started = time.monotonic()
+    already = None if force else done(job, conf)
+    if already is not None:
+        return Outcome("skip", already, time.monotonic() - started)
+    if not job.SPARK:
+        manifest = job.run(None, conf)
+    elif spark is not None:
+        manifest = job.run(spark, conf)
+    else:
+        with session(f"lstmrec {name(job)}") as own:
+            manifest = job.run(own, conf)
+    return Outcome("ok", manifest, time.monotonic() - started)
+
+
+def main(job: Any, argv: Sequence[str] | None = None) -> int:
+    """`spark-submit jobs/sN_x.py --config C [--set a.b=c] [--force]`: returns the exit code."""
+    parser = argparse.ArgumentParser(prog=name(job), description=(job.__doc__ or "").strip().split("\n")[0])
+    parser.add_argument("--config", action="append", required=True, help="YAML file or URL; later ones win")
+    parser.add_argument("--set", action="append", default=[], metavar="A.B=C", help="override one key")
+    parser.add_argument("--force", action="store_true", help="run even if nothing changed")
+    args = parser.parse_args(argv)
+    try:
+        conf = load(args.config, args.set)
+        print(line(name(job), walk(job, conf, force=args.force)))
+    except LstmrecError as error:
+        print(error, file=sys.stderr)
+        return error.exit_code
+    return 0
+
+
+def line(job: str, outcome: Outcome, place: str = "") -> str:
+    """The one line a job ends with: rows, time, rate, where the output is."""
+    m = outcome.manifest
+    if outcome.state == "skip":
+        return f"{place}{job:<10} skip  unchanged · {m.table} {m.version}"
+    said = " · ".join([f"{m.rows_out:,} rows" if m.rows_out else "", *(f"{k} {v}" for k, v in _told(m).items())])
+    rate = f" · {m.rows_out / outcome.seconds:,.0f} rows/s" if m.rows_out and outcome.seconds > 0 else ""
+    return f"{place}{job:<10} ok    {said.strip(' ·')} · {_span(outcome.seconds)}{rate} · {m.table} {m.version}"
+
+
+def _told(m: Manifest) -> dict[str, Any]:
+    told = m.facts.get("told", {})
+    return dict(told) if isinstance(told, dict) else {}
+
+
+def _span(seconds: float) -> str:
+    minutes, rest = divmod(int(seconds + 0.5), 60)
+    return f"{minutes} m {rest:02d} s" if minutes else f"{seconds:.1f} s"

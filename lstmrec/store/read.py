@@ -1,0 +1,34 @@
+"""Read a table by its contract: no manifest, no table."""
+
+from __future__ import annotations
+
+from pyspark.sql import DataFrame, SparkSession
+
+from lstmrec import files, versions
+from lstmrec.contracts.manifest import Manifest
+from lstmrec.contracts.tables import Table
+
+
+def read(spark: SparkSession, root: str, contract: Table, name: str = "head", *, where: dict[str, str] | None = None
+         ) -> DataFrame:  # fmt: skip
+    """The rows of the version that `name` points to, columns as declared.
+
+    where: partition column -> value; only those folders are opened. Raises DataError D104 / D105 / D102 where the
+    table is incomplete, was never written, or is of another major contract.
+    """
+    return read_version(spark, root, contract, versions.current(root, contract, name), where=where)
+
+
+def read_version(spark: SparkSession, root: str, contract: Table, manifest: Manifest, *,
+                 where: dict[str, str] | None = None) -> DataFrame:  # fmt: skip
+    """The rows of one version: exactly the files of its manifest."""
+    place = files.join(versions.folder(root, contract.name, manifest.version), "data")
+    wanted = [
+        files.join(place, f.path)
+        for f in manifest.files
+        if all(f.partition.get(k) == v for k, v in (where or {}).items())
+    ]
+    if not wanted:
+        return spark.createDataFrame([], contract.ddl)
+    frame = spark.read.schema(contract.ddl).option("basePath", place).parquet(*wanted)
+    return frame.select(*[frame[c.name].cast(c.kind).alias(c.name) for c in contract.columns])

@@ -1,0 +1,52 @@
+"""The Spark session: found or made, never stopped unless made here. Correctness options only (DESIGN of the session:
+properties set in code outrank spark-submit's flags, so master, memory and cores are never set here)."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from pyspark.sql import SparkSession
+
+#: What the results depend on; everything else is the submitter's.
+CORRECTNESS = {
+    "spark.sql.session.timeZone": "UTC",
+    "spark.sql.ansi.enabled": "true",
+    "spark.sql.parquet.outputTimestampType": "TIMESTAMP_MICROS",
+    "spark.sql.legacy.timeParserPolicy": "CORRECTED",
+    "spark.sql.legacy.parquet.nanosAsLong": "true",
+    "spark.sql.sources.partitionColumnTypeInference.enabled": "false",
+    "spark.sql.execution.arrow.pyspark.fallback.enabled": "false",
+    "spark.sql.mapKeyDedupPolicy": "LAST_WIN",
+}
+
+
+def configured(spark: SparkSession) -> dict[str, str | None]:
+    """Set the correctness options on a session; returns what they were before."""
+    before: dict[str, str | None] = {}
+    for key, value in CORRECTNESS.items():
+        before[key] = spark.conf.get(key, None)
+        spark.conf.set(key, value)
+    return before
+
+
+@contextmanager
+def session(app: str = "lstmrec") -> Iterator[SparkSession]:
+    """The active session with correctness options set, put back afterwards; a new one (stopped afterwards) if none."""
+    found = SparkSession.getActiveSession()
+    os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
+    spark = found or SparkSession.builder.appName(app).getOrCreate()
+    before = configured(spark)
+    try:
+        yield spark
+    finally:
+        if found is None:
+            spark.stop()
+        else:
+            for key, value in before.items():
+                if value is None:
+                    spark.conf.unset(key)
+                else:
+                    spark.conf.set(key, value)

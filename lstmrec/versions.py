@@ -1,0 +1,121 @@
+"""Versions of tables: folders whose manifest comes last, and names (`head`, `live`) that are append-only logs.
+
+ROOT/TABLE/VERSION/...data...            a version, invisible until
+ROOT/TABLE/VERSION/_MANIFEST.json        its manifest is created
+ROOT/TABLE/_names/head/000042.json       the highest number wins; publishing and rolling back append
+"""
+
+from __future__ import annotations
+
+import json
+import uuid
+from dataclasses import replace
+
+from lstmrec import files
+from lstmrec.contracts import manifest as manifests
+from lstmrec.contracts.errors import DataError, ResourceError
+from lstmrec.contracts.manifest import DataFile, Manifest
+from lstmrec.contracts.tables import Table
+
+_TRIES = 1000
+
+
+def folder(root: str, table: str, version: str) -> str:
+    """Where a version lies."""
+    return files.join(root, table, version)
+
+
+def new_version(skip_key: str) -> str:
+    """A fresh version id: the skip key says what it is made of, the random part keeps two writers apart."""
+    return f"{skip_key[:12]}-{uuid.uuid4().hex[:8]}"
+
+
+def load(root: str, contract: Table, version: str) -> Manifest:
+    """The manifest of a version; DataError D104 where there is none (incomplete), D102 for another contract."""
+    path = files.join(folder(root, contract.name, version), manifests.NAME)
+    try:
+        text = files.read_text(path)
+    except FileNotFoundError as error:
+        raise DataError("D104", f"table {contract.name} has no manifest: it is incomplete", path,
+                        "run its job again: lstmrec run goes on from the last whole table") from error  # fmt: skip
+    found = Manifest.from_json(text, path)
+    found.check(contract, path)
+    return found
+
+
+def log(root: str, table: str, name: str = "head") -> list[str]:
+    """Versions a name has pointed to, oldest first."""
+    place = files.join(root, table, "_names", name)
+    entries = [n for n in files.names(place) if n.endswith(".json") and not n.startswith(".")]
+    return [str(json.loads(files.read_text(files.join(place, n)))["version"]) for n in entries]
+
+
+def current(root: str, contract: Table, name: str = "head") -> Manifest:
+    """The manifest a name points to; DataError D105 where the name was never set."""
+    versions = log(root, contract.name, name)
+    if not versions:
+        raise DataError("D105", f"table {contract.name} has no {name} version", files.join(root, contract.name),
+                        "run the job that writes it first: lstmrec run")  # fmt: skip
+    return load(root, contract, versions[-1])
+
+
+def find(root: str, contract: Table, skip_key: str) -> Manifest | None:
+    """The newest committed version made under this skip key, if any."""
+    for version in reversed(log(root, contract.name)):
+        if version.startswith(skip_key[:12]):
+            found = load(root, contract, version)
+            if found.skip_key == skip_key:
+                return found
+    return None
+
+
+def append(root: str, table: str, version: str, name: str = "head") -> None:
+    """Point a name at a version, unless it does already."""
+    entries = log(root, table, name)
+    if entries and entries[-1] == version:
+        return
+    place = files.join(root, table, "_names", name)
+    data = json.dumps({"version": version}).encode()
+    for number in range(len(entries), len(entries) + _TRIES):
+        if files.create(files.join(place, f"{number:06d}.json"), data):
+            return
+    raise ResourceError("R101", f"cannot append to name {name} of {table}: {_TRIES} writers were faster", place)
+
+
+def data_files(root: str, table: str, version: str) -> list[DataFile]:
+    """Every data file of a version's folder with bytes and sha256, for tables that are plain files (bundle, report)."""
+    place = folder(root, table, version)
+    return [
+        DataFile(path, 0, size, files.sha256(files.join(place, path)))
+        for path, size in files.walk(place).items()
+        if not path.rsplit("/", 1)[-1].startswith(("_", "."))
+    ]
+
+
+def seal(root: str, manifest: Manifest) -> Manifest:
+    """Create the manifest (the version is readable from now on), then move `head`."""
+    path = files.join(folder(root, manifest.table, manifest.version), manifests.NAME)
+    if not files.create(path, manifest.to_json().encode()):
+        raise ResourceError(
+            "R102", f"version {manifest.version} of {manifest.table} was committed by another run", path
+        )
+    append(root, manifest.table, manifest.version)
+    return manifest
+
+
+def seal_files(root: str, manifest: Manifest) -> Manifest:
+    """Commit a version of plain files: list and digest them, then `seal`."""
+    listed = data_files(root, manifest.table, manifest.version)
+    fingerprint = manifests.digest([(f.path, f.sha256) for f in listed])
+    return seal(root, replace(manifest, files=tuple(listed), fingerprint=fingerprint))
+
+
+def verify_files(root: str, manifest: Manifest) -> str:
+    """The folder of a version of plain files, each checked against size and sha256 (DataError D106)."""
+    place = folder(root, manifest.table, manifest.version)
+    for f in manifest.files:
+        path = files.join(place, f.path)
+        if not files.exists(path) or files.sha256(path) != f.sha256:
+            raise DataError("D106", f"{f.path} is not the file that was committed", path,
+                            "restore it, or train again")  # fmt: skip
+    return place

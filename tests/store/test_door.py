@@ -1,0 +1,86 @@
+import types
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from lstmrec import versions
+from lstmrec.config.load import validate
+from lstmrec.config.run import Config
+from lstmrec.contracts import tables
+from lstmrec.contracts.errors import DataError
+from lstmrec.contracts.manifest import Manifest
+from lstmrec.store import door
+
+
+def conf(root: Path, **more: Any) -> Config:
+    return validate({"root": str(root), "as_of": "2020-01-01T00:00:00Z", "clean": {"events": {"path": ["e"]}}} | more)
+
+
+def job(version: int = 1) -> Any:
+    module = types.ModuleType("lstmrec.jobs.example")
+    module.NEEDS, module.GIVES, module.SECTIONS = (), (tables.BUNDLE,), ("seed", "split")  # type: ignore[attr-defined]
+    module.VERSION, module.SPARK, module.calls = version, False, 0  # type: ignore[attr-defined]
+
+    def run(_: Any, c: Config) -> Manifest:
+        module.calls += 1  # type: ignore[attr-defined]
+        t = door.ticket(module, c)
+        return versions.seal(c.root, t.manifest(tables.BUNDLE, versions.new_version(t.skip_key), fingerprint="f"))
+
+    module.run = run  # type: ignore[attr-defined]
+    return module
+
+
+def test_a_job_that_is_done_is_skipped(tmp_path: Path) -> None:
+    j = job()
+    assert [door.walk(j, conf(tmp_path)).state for _ in range(3)] == ["ok", "skip", "skip"]
+    assert j.calls == 1
+    assert door.walk(j, conf(tmp_path), force=True).state == "ok"
+
+
+def test_config_of_the_job_version_and_nothing_else_make_it_run_again(tmp_path: Path) -> None:
+    j = job()
+    first = door.walk(j, conf(tmp_path)).manifest
+    assert door.walk(j, conf(tmp_path, report={"users": 1})).state == "skip"
+    assert door.walk(j, conf(tmp_path, seed=2)).state == "ok"
+    assert door.walk(job(version=2), conf(tmp_path)).state == "ok"
+    again = door.walk(j, conf(tmp_path))
+    assert again.state == "skip" and again.manifest == first
+    assert versions.current(str(tmp_path), tables.BUNDLE) == first, "head is what the next job reads"
+
+
+def test_inputs_make_it_run_again(tmp_path: Path) -> None:
+    j = job()
+    j.NEEDS = (tables.EVENTS,)
+    with pytest.raises(DataError, match="events has no head"):
+        door.walk(j, conf(tmp_path))
+    for fingerprint, state in (("x", "ok"), ("x", "skip"), ("y", "ok")):
+        m = Manifest("events", versions.new_version("k" * 64), 1, 0, "clean", 1, "k", fingerprint, "x")
+        versions.seal(str(tmp_path), m)
+        assert door.walk(j, conf(tmp_path)).state == state
+
+
+def test_main_says_what_is_wrong(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    config = tmp_path / "c.yaml"
+    config.write_text(f'root: {tmp_path}/run\nas_of: "2020-01-01T00:00:00Z"\nclean: {{events: {{path: [e]}}}}\n')
+    assert door.main(job(), ["--config", str(config), "--set", "sed=1"]) == 2
+    assert "did you mean seed?" in capsys.readouterr().err
+    assert door.main(job(), ["--config", str(config)]) == 0
+    assert capsys.readouterr().out.startswith("example    ok")
+    assert door.main(job(), ["--config", str(config)]) == 0
+    assert "skip  unchanged" in capsys.readouterr().out
+
+
+def test_a_session_handed_in_lives_and_keeps_its_settings(spark: Any) -> None:
+    from lstmrec.store.session import session
+
+    spark.conf.set("spark.sql.session.timeZone", "America/New_York")
+    spark.conf.unset("spark.sql.parquet.outputTimestampType")
+    try:
+        with session() as used:
+            assert used.conf.get("spark.sql.session.timeZone") == "UTC"
+        assert spark.range(3).count() == 3
+        assert spark.conf.get("spark.sql.session.timeZone") == "America/New_York"
+    finally:
+        spark.conf.set("spark.sql.session.timeZone", "UTC")
+        spark.conf.set("spark.sql.parquet.outputTimestampType", "TIMESTAMP_MICROS")

@@ -1,0 +1,70 @@
+from pathlib import Path
+
+import pytest
+
+from lstmrec import files, versions
+from lstmrec.contracts import tables
+from lstmrec.contracts.errors import DataError, ResourceError
+from lstmrec.contracts.manifest import Manifest
+
+
+def made(root: str, skip_key: str = "a" * 64, table: str = "events") -> Manifest:
+    m = Manifest(table, versions.new_version(skip_key), 1, 0, "clean", 1, skip_key, "f", "2018-01-01T00:00:00Z")
+    return versions.seal(root, m)
+
+
+def test_a_version_is_seen_only_with_its_manifest(tmp_path: Path) -> None:
+    root = str(tmp_path)
+    with pytest.raises(DataError, match="D105"):
+        versions.current(root, tables.EVENTS)
+    first = made(root)
+    files.create(files.join(root, "events", "half", "data", "part-0"), b"x")
+    assert versions.current(root, tables.EVENTS) == first
+    with pytest.raises(DataError, match="D104"):
+        versions.load(root, tables.EVENTS, "half")
+
+
+def test_names_are_logs_and_the_highest_wins(tmp_path: Path) -> None:
+    root = str(tmp_path)
+    one, two = made(root), made(root)
+    versions.append(root, "events", one.version, "live")
+    versions.append(root, "events", two.version, "live")
+    versions.append(root, "events", two.version, "live")
+    assert versions.log(root, "events", "live") == [one.version, two.version]
+    versions.append(root, "events", one.version, "live")  # a rollback appends
+    assert versions.current(root, tables.EVENTS, "live") == one
+    assert versions.current(root, tables.EVENTS) == two
+
+
+def test_what_was_made_under_a_key_is_found(tmp_path: Path) -> None:
+    root = str(tmp_path)
+    a, b = made(root, "a" * 64), made(root, "b" * 64)
+    assert versions.find(root, tables.EVENTS, "a" * 64) == a
+    assert versions.find(root, tables.EVENTS, "b" * 64) == b
+    assert versions.find(root, tables.EVENTS, "a" * 12 + "c" * 52) is None
+
+
+def test_a_version_is_sealed_once(tmp_path: Path) -> None:
+    m = made(str(tmp_path))
+    with pytest.raises(ResourceError, match="R102"):
+        versions.seal(str(tmp_path), m)
+
+
+def test_another_contract_is_refused(tmp_path: Path) -> None:
+    m = Manifest("events", "v1", 9, 0, "clean", 1, "k", "f", "x")
+    versions.seal(str(tmp_path), m)
+    with pytest.raises(DataError, match="D102"):
+        versions.current(str(tmp_path), tables.EVENTS)
+
+
+def test_plain_files_are_digested_and_verified(tmp_path: Path) -> None:
+    root = str(tmp_path)
+    place = versions.folder(root, "bundle", "v1")
+    files.create(files.join(place, "weights.safetensors"), b"weights")
+    files.create(files.join(place, "model.json"), b"{}")
+    m = versions.seal_files(root, Manifest("bundle", "v1", 1, 0, "train", 1, "k", "", "x"))
+    assert [f.path for f in m.files] == ["model.json", "weights.safetensors"] and m.fingerprint
+    assert versions.verify_files(root, m) == place
+    Path(place, "weights.safetensors").write_bytes(b"weighty")
+    with pytest.raises(DataError, match="D106"):
+        versions.verify_files(root, m)
