@@ -22,7 +22,7 @@ class Checked:
 
 
 def canonical(contract: Table) -> list[Column]:
-    """Columns in contract order, each after its null flag (xxhash64 skips nulls): what a fingerprint hashes (-0.0 and 0.0 are one)."""
+    """What a fingerprint hashes: each column after its null flag (xxhash64 skips nulls); -0.0 and 0.0 are one."""
     out: list[Column] = []
     for c in contract.columns:
         value = F.col(c.name)

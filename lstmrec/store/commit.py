@@ -70,8 +70,10 @@ def commit(frame: DataFrame, ticket: Ticket, contract: Table, *, rows_in: int | 
                        facts=facts, keys=keys)  # fmt: skip
 
 
-def seal_staged(spark: Any, ticket: Ticket, contract: Table, version: str, *, rows_in: int | None = None,
-                rows_rejected: int = 0, facts: Mapping[str, Any] | None = None, keys: bool = True) -> Manifest:  # fmt: skip
+def seal_staged(
+    spark: Any, ticket: Ticket, contract: Table, version: str, *, rows_in: int | None = None, rows_rejected: int = 0,
+    facts: Mapping[str, Any] | None = None, keys: bool = True,
+) -> Manifest:  # fmt: skip
     """Verify a staged version from what was written, and seal it."""
     place = files.join(versions.folder(ticket.root, contract.name, version), "data")
     sizes = {p: n for p, n in files.walk(place).items() if not p.rsplit("/", 1)[-1].startswith(("_", "."))}
@@ -93,7 +95,8 @@ def seal_staged(spark: Any, ticket: Ticket, contract: Table, version: str, *, ro
         ticket.root,
         ticket.manifest(
             contract, version, fingerprint=checked.fingerprint, files=listed, rows_out=out,
-            rows_in=out + rows_rejected if rows_in is None else rows_in, rows_rejected=rows_rejected, facts=dict(facts or {}),
+            rows_in=out + rows_rejected if rows_in is None else rows_in, rows_rejected=rows_rejected,
+            facts=dict(facts or {}),
         ),
     )  # fmt: skip
 

@@ -1,0 +1,60 @@
+"""`lstmrec publish`, `rollback` and `path`: the name `live`."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.text import Text
+
+from lstmrec import files, versions
+from lstmrec.cli.options import ConfigFiles, Overrides, config_of
+from lstmrec.contracts import tables
+from lstmrec.contracts.errors import ConfigError
+from lstmrec.contracts.tables import Table
+
+
+def publish(config: ConfigFiles, set_: Overrides = None) -> None:
+    """Judge the gates and move `live` to the newest versions; exit 5 and nothing moved where a gate fails."""
+    from lstmrec.store.publish import publish as move
+
+    console = Console(highlight=False, soft_wrap=True)
+    for gate in move(config_of(config, set_)):
+        console.print(Text(f"{gate.level:<5} {gate.name}: {gate.figure}, limit {gate.limit}"))
+    console.print("published")
+
+
+def rollback(
+    config: ConfigFiles,
+    table: Annotated[str | None, typer.Argument(help="one table only, instead of all published together")] = None,
+    set_: Overrides = None,
+) -> None:
+    """Move `live` back to what was published before."""
+    from lstmrec.store.publish import rollback as back
+
+    conf = config_of(config, set_)
+    for name, version in back(conf.root, None if table is None else _table(table).name).items():
+        typer.echo(f"{name} is {version} again")
+
+
+def path(
+    table: Annotated[str, typer.Argument(help="a table's name")],
+    config: ConfigFiles,
+    set_: Overrides = None,
+    head: Annotated[bool, typer.Option("--head", help="the newest version instead of the live one")] = False,
+) -> None:
+    """Print the folder of a table's live version, for other programs to read."""
+    conf, contract = config_of(config, set_), _table(table)
+    found = versions.current(conf.root, contract, "head" if head else "live")
+    place = versions.folder(conf.root, contract.name, found.version)
+    typer.echo(files.join(place, "data") if contract.columns else place)
+
+
+def _table(name: str) -> Table:
+    try:
+        return tables.table(name)
+    except KeyError as error:
+        raise ConfigError(
+            "C031", f"no table {name!r}", hint=f"one of {', '.join(t.name for t in tables.ALL)}"
+        ) from error

@@ -1,0 +1,158 @@
+"""`lstmrec run`: the nine jobs in order, what is unchanged skipped, then gates, `live`, and what people want to see."""
+
+from __future__ import annotations
+
+import importlib
+import json
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.text import Text
+
+from lstmrec import files, versions
+from lstmrec.cli import shown
+from lstmrec.cli.local_spark import Sessions
+from lstmrec.cli.lock import locked
+from lstmrec.cli.options import ConfigFiles, Overrides, config_of
+from lstmrec.config.run import Config
+from lstmrec.contracts import tables
+from lstmrec.contracts.errors import ConfigError, ResourceError
+
+JOBS = ("clean", "split", "normalise", "profile", "sequence", "train", "score", "evaluate", "report")
+
+
+def run(
+    config: ConfigFiles,
+    set_: Overrides = None,
+    from_: Annotated[str | None, typer.Option("--from", metavar="JOB", help="first job to walk")] = None,
+    to: Annotated[str | None, typer.Option("--to", metavar="JOB", help="last job to walk")] = None,
+    only: Annotated[str | None, typer.Option("--only", metavar="JOB", help="this job alone")] = None,
+    force: Annotated[bool, typer.Option("--force", help="run jobs even if nothing changed")] = False,
+) -> None:
+    """Walk the jobs from raw events to lists, metrics and the report, and publish."""
+    chosen = selection(from_, to, only)
+    conf = config_of(config, set_)
+    console = Console(highlight=False, soft_wrap=True)
+    name = new_run(conf)
+    with locked(conf.root, name):
+        console.print(Text(f"run {name}  {', '.join(config)} -> {conf.root} · now is {conf.as_of} · seed {conf.seed}"))
+        walk(conf, chosen, force, console)
+        if "report" in chosen:
+            finish(conf, console)
+
+
+def selection(from_: str | None, to: str | None, only: str | None) -> tuple[str, ...]:
+    """The jobs to walk; ConfigError C030 for a name that is none, or an empty range."""
+    for option, value in (("--from", from_), ("--to", to), ("--only", only)):
+        if value is not None and value not in JOBS:
+            raise ConfigError("C030", f"{option} {value!r} is no job", hint=f"one of {', '.join(JOBS)}")
+    if only is not None:
+        if from_ or to:
+            raise ConfigError("C030", "--only stands alone, without --from and --to")
+        return (only,)
+    first, last = JOBS.index(from_ or JOBS[0]), JOBS.index(to or JOBS[-1])
+    if first > last:
+        raise ConfigError("C030", f"--from {from_} comes after --to {to}", hint=f"the order is {', '.join(JOBS)}")
+    return JOBS[first : last + 1]
+
+
+def new_run(conf: Config) -> str:
+    """Number this run and keep its config under ROOT/_runs/NUMBER/config.json."""
+    place = files.join(conf.root, "_runs")
+    data = json.dumps(conf.model_dump(mode="json"), indent=1, sort_keys=True).encode()
+    start = max((int(n) for n in files.names(place) if n.isdigit()), default=0) + 1
+    for number in range(start, start + 1000):
+        if files.create(files.join(place, f"{number:06d}", "config.json"), data):
+            return f"{number:06d}"
+    raise ResourceError("R106", "cannot number this run: a thousand others were faster", place)
+
+
+def walk(conf: Config, chosen: tuple[str, ...], force: bool, console: Console) -> dict[str, int]:
+    """Run or skip each job, one line each; the tally. Spark starts with the first job that must run in it."""
+    from lstmrec.store import door
+
+    counts = {"ok": 0, "skip": 0}
+    started = time.monotonic()
+    with Sessions() as sessions:
+        for name in chosen:
+            job: Any = importlib.import_module(f"lstmrec.jobs.{name}")
+            place = f"{JOBS.index(name) + 1}/{len(JOBS)} "
+            try:
+                begun = time.monotonic()
+                already = None if force else door.done(job, conf)
+                if already is not None:
+                    outcome = door.Outcome("skip", already, time.monotonic() - begun)
+                else:
+                    with heartbeat(console, f"{place}{name:<10}", quiet=name == "train"):
+                        spark = sessions.get() if job.SPARK else None
+                        outcome = door.walk(job, conf, spark=spark, force=True)
+            except BaseException:
+                say(console, f"{place}{name:<10} fail  after {span(time.monotonic() - begun)}")
+                console.print(Text(f"Stopped after {span(time.monotonic() - started)}: {tally(counts, 1)}"))
+                raise
+            counts[outcome.state] += 1
+            say(console, door.line(name, outcome, place))
+    seconds = time.monotonic() - started
+    hint = f"lstmrec show-user {shown.user_of(conf)}" if "report" in chosen else "lstmrec status"
+    console.print(Text(f"Done in {span(seconds)}: {tally(counts, 0)}.  Next: {hint}"))
+    return counts
+
+
+def finish(conf: Config, console: Console) -> None:
+    """Publish, then a list, the metrics, where the report lies, and one JSON object as the last line."""
+    from lstmrec.report import copies
+    from lstmrec.store.publish import publish
+
+    gates = publish(conf)
+    for gate in gates:
+        if gate.level != "pass":
+            console.print(Text(f"gate {gate.level}  {gate.name}: {gate.figure}, {gate.limit}", style="yellow"))
+    console.print(Text(f"published: {sum(g.level == 'pass' for g in gates)} of {len(gates)} gates passed"))
+    copies.place(conf.root, versions.current(conf.root, tables.REPORT))
+    shown.example(conf, console)
+    shown.leaderboard(conf, console)
+    console.print(Text(f"\nreport  {files.join(conf.root, 'report.html')}"))
+    print(json.dumps(shown.verdict(conf)), flush=True)
+
+
+@contextmanager
+def heartbeat(console: Console, line: str, quiet: bool = False, every_s: float = 30.0) -> Iterator[None]:
+    """A line every 30 s while a job works; quiet for training, which says more itself."""
+    over, started = threading.Event(), time.monotonic()
+
+    def beat() -> None:
+        while not over.wait(every_s):
+            say(console, f"{line} works for {span(time.monotonic() - started)}")
+
+    if not quiet:
+        threading.Thread(target=beat, daemon=True).start()
+    try:
+        yield
+    finally:
+        over.set()
+
+
+def say(console: Console, line: str) -> None:
+    """A job's line, its state in colour where there is a terminal."""
+    text = Text(line)
+    for state, style in ((" ok ", "green"), (" skip ", "dim"), (" fail ", "bold red")):
+        at = line.find(state)
+        if 0 <= at < 20:
+            text.stylize(style, at, at + len(state))
+    console.print(text)
+
+
+def tally(counts: dict[str, int], failed: int) -> str:
+    """`8 ok, 1 skipped, 0 failed`."""
+    return f"{counts['ok']} ok, {counts['skip']} skipped, {failed} failed"
+
+
+def span(seconds: float) -> str:
+    """Seconds for people."""
+    minutes, rest = divmod(int(seconds + 0.5), 60)
+    return f"{minutes} m {rest:02d} s" if minutes else f"{seconds:.1f} s"

@@ -1,0 +1,25 @@
+"""`lstmrec show-user`: one user's history and list in a second; no Spark."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from lstmrec.cli import shown
+from lstmrec.cli.options import ConfigFiles, Overrides, config_of
+
+
+def show_user(
+    user: Annotated[str, typer.Argument(help="the user's id, as in the source")],
+    config: ConfigFiles,
+    set_: Overrides = None,
+    recommender: Annotated[str | None, typer.Option(help="whose list; the model's unless said")] = None,
+    role: Annotated[str | None, typer.Option(help="serve, test or validation")] = None,
+    events: Annotated[int, typer.Option(min=0, help="newest events of the history shown")] = 20,
+) -> None:
+    """Print a user's history and list, with titles."""
+    conf = config_of(config, set_)
+    role = role or ("serve" if "serve" in conf.score.roles else conf.score.roles[0])
+    shown.user(conf, Console(highlight=False, soft_wrap=True), user, recommender or shown.model_of(conf), role, events)

@@ -1,0 +1,116 @@
+"""What the end of a run and `show-user` print; no Spark."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from lstmrec import lookup, versions
+from lstmrec.config.run import Config
+from lstmrec.contracts import tables
+from lstmrec.contracts.errors import DataError
+from lstmrec.report import summary
+
+
+def user_of(conf: Config) -> str:
+    """The user a run shows: the config's, else one by hash."""
+    if conf.report.show_user is not None:
+        return conf.report.show_user
+    role = "serve" if "serve" in conf.score.roles else conf.score.roles[0]
+    found = lookup.some_users(conf.root, model_of(conf), role, 1)
+    return found[0] if found else "USER"
+
+
+def model_of(conf: Config) -> str:
+    """The recommender whose lists are ours: the model's, else the first."""
+    names = [r.name for r in conf.score.recommenders if r.kind == "model"]
+    return names[0] if names else conf.score.recommenders[0].name
+
+
+def example(conf: Config, console: Console) -> None:
+    """One user's list."""
+    role = "serve" if "serve" in conf.score.roles else conf.score.roles[0]
+    user = user_of(conf)
+    found = lookup.lists(conf.root, user, role, [model_of(conf)])
+    console.print()
+    if found:
+        for listed in found.values():
+            console.print(list_table(f"user {clean(user)}", listed))
+    else:
+        console.print(Text(f"user {clean(user)} has no list"))
+
+
+def user(conf: Config, console: Console, user_id: str, recommender: str, role: str, events: int) -> None:
+    """Newest events of the history, then the list; DataError D820 for an unknown user, D821 where no list is."""
+    lookup.known_user(conf.root, user_id)
+    past = lookup.history(conf.root, user_id, role)
+    recent = lookup.titled(conf.root, past[-events:] if events else [])
+    console.print(Text(f"user {clean(user_id)}: {len(past):,} events before {role}"))
+    table = Table(
+        "when", "what", "item", "", title="newest events last", title_justify="left", box=None, pad_edge=False
+    )
+    for event in recent:
+        table.add_row(when(event.time), *(Text(t) for t in (clean(event.event_type), event.item_id, title(event))))
+    if recent:
+        console.print(table)
+    found = lookup.lists(conf.root, user_id, role, [recommender])
+    if recommender not in found:
+        raise DataError("D821", f"no list of {recommender} for role {role}", "table recommendations",
+                        f"recommenders: {', '.join(r.name for r in conf.score.recommenders)}; "
+                        f"roles: {', '.join(conf.score.roles)}")  # fmt: skip
+    console.print(list_table("", found[recommender]))
+
+
+def list_table(who: str, listed: lookup.Listed) -> Table:
+    """A list for people."""
+    head = " · ".join(part for part in (who, f"{listed.recommender}, {listed.role}", listed.reason,
+                                        f"{listed.history:,} events") if part)  # fmt: skip
+    table = Table("#", "item", "", "score", title=Text(head), title_justify="left", box=None, pad_edge=False)
+    table.columns[0].justify = table.columns[3].justify = "right"
+    for item in listed.items:
+        table.add_row(str(item.rank), Text(clean(item.item_id)), Text(title(item)), f"{item.score:.3f}")
+    return table
+
+
+def leaderboard(conf: Config, console: Console) -> None:
+    """Every recommender on test."""
+    facts = versions.current(conf.root, tables.METRICS).facts
+    k, test = facts["k"], facts["test"]
+    table = Table("recommender", title=f"test, mean over users, at {k}", title_justify="left", box=None, pad_edge=False)
+    names = ("recall", "ndcg", "mrr")
+    for name in names:
+        table.add_column(f"{name}@{k}", justify="right")
+    for recommender, values in sorted(test.items(), key=lambda pair: -pair[1][f"ndcg_{k}"]):
+        table.add_row(recommender, *(f"{values[f'{name}_{k}']:.4f}" for name in names))
+    console.print()
+    console.print(table)
+
+
+def verdict(conf: Config) -> dict[str, Any]:
+    """The last line of a run: users, items and events after cleaning, the model on test, what it beats."""
+    facts = versions.current(conf.root, tables.METRICS).facts
+    k = facts["k"]
+    ours = facts["test"].get(model_of(conf), {})
+    out = {name: facts["data"][name] for name in ("users", "items", "events")}
+    out |= {f"ndcg_{k}": ours.get(f"ndcg_{k}"), f"hr_{k}": ours.get(f"hr_{k}")}
+    out["users_scored"] = summary.users_scored(versions.current(conf.root, tables.RECOMMENDATIONS), model_of(conf))
+    return out | {key: value for key, value in facts.items() if key.startswith("beats_")}
+
+
+def when(time: int | None) -> str:
+    """Microseconds as a UTC minute."""
+    return "" if time is None else datetime.fromtimestamp(time / 1e6, UTC).strftime("%Y-%m-%d %H:%M")
+
+
+def title(item: lookup.Shown) -> str:
+    """The title, or nothing."""
+    return clean(item.title or "")
+
+
+def clean(text: str) -> str:
+    """Data on a terminal: no control characters, which could move the cursor or paint."""
+    return "".join(c if c.isprintable() else "\ufffd" for c in text)

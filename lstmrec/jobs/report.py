@@ -1,0 +1,90 @@
+"""s9_report: metrics, lists, manifests and the training log -> facts.json, metrics.json and one HTML page."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Sequence
+from typing import Any
+
+from lstmrec import files, lookup, versions
+from lstmrec.config.run import Config
+from lstmrec.contracts import tables
+from lstmrec.contracts.manifest import Manifest
+from lstmrec.report import copies, people, summary
+from lstmrec.report import facts as gathered
+from lstmrec.store import door, publish
+
+NEEDS = (
+    tables.EVENTS, tables.REJECTS, tables.ITEMS, tables.USERS, tables.SPLIT, tables.CUTS, tables.ENCODED_ITEMS,
+    tables.BUNDLE, tables.RECOMMENDATIONS, tables.METRICS,
+)  # fmt: skip
+GIVES = (tables.REPORT,)
+SECTIONS = (
+    "as_of",
+    "seed",
+    "clean",
+    "split",
+    "normalise",
+    "profile",
+    "sequence",
+    "train",
+    "score",
+    "evaluate",
+    "report",
+)
+VERSION = 1
+SPARK = False
+
+
+def run(spark: Any, conf: Config) -> Manifest:
+    """Commits REPORT (plain files) and puts copies at the root."""
+    from lstmrec.report import page  # here: altair is slow to import, and only this job needs the extra `report`
+
+    t = door.ticket(sys.modules[__name__], conf)
+    made = {c.name: versions.current(conf.root, c) for c in tables.ALL
+            if c not in GIVES and versions.log(conf.root, c.name)}  # fmt: skip
+    told = made[tables.METRICS.name].facts
+    rows = lookup.select(conf.root, made[tables.METRICS.name], tables.METRICS.names)
+    log = files.read_text(files.join(versions.verify_files(conf.root, made[tables.BUNDLE.name]), "log.jsonl"))
+    gates = [g.plain() for g in publish.gates(conf)]
+    facts = gathered.gather(conf, made, rows, log, gates, _people(conf, made, told))
+    scored = summary.users_scored(made[tables.RECOMMENDATIONS.name], facts["ours"] or summary.MODEL)
+    version = versions.new_version(t.skip_key)
+    place = versions.folder(conf.root, tables.REPORT.name, version)
+    for name, text in (
+        ("facts.json", json.dumps(facts, ensure_ascii=False, indent=1)),
+        ("metrics.json", json.dumps(gathered.flat(facts, told, scored), indent=1)),
+        ("report.html", page.render(facts)),
+    ):
+        files.create(files.join(place, name), text.encode())
+    levels = [g["level"] for g in gates]
+    said = {"gates": f"{levels.count('pass')} pass, {levels.count('warn')} warn, {levels.count('fail')} fail"}
+    manifest = versions.seal_files(conf.root, t.manifest(tables.REPORT, version, facts={"told": said}))
+    copies.place(conf.root, manifest)
+    return manifest
+
+
+def _people(conf: Config, made: dict[str, Manifest], told: Any) -> list[dict[str, Any]]:
+    """Example users of test, where a list can be held against what came next."""
+    ours, theirs = gathered.rivals(conf, told["test"], int(told["k"]))
+    if ours is None or not conf.report.users:
+        return []
+    lists = made[tables.RECOMMENDATIONS.name]
+    split, catalogue = made[tables.SPLIT.name], made[tables.ENCODED_ITEMS.name]
+    chosen = lookup.some_users(conf.root, ours, "test", conf.report.users, lists)
+    wanted = [n for n in (ours, theirs) if n is not None]
+    out = []
+    for place, user in enumerate(chosen, 1):
+        found = lookup.lists(conf.root, user, "test", wanted, lists, catalogue)
+        past = lookup.events(conf.root, user, lookup.HISTORY["test"], split)
+        later = [e["item_id"] for e in lookup.events(conf.root, user, ("test",), split)]
+        name = people.named(user, place, conf.report.ids, conf.seed)
+        recent = lookup.titled(conf.root, past, catalogue)
+        out.append(people.person(name, recent, later, found[ours], found.get(theirs or "")))
+    return out
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """What spark-submit calls."""
+    return door.main(sys.modules[__name__], argv)

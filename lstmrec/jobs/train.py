@@ -1,0 +1,75 @@
+"""s6_train: the ranks learn the net from the sequences; out comes a model bundle. No Spark session is needed."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import fsspec
+
+from lstmrec import files, versions
+from lstmrec.config.run import Config
+from lstmrec.config.train import TrainConfig
+from lstmrec.contracts import tables
+from lstmrec.contracts.manifest import Manifest, digest
+from lstmrec.store import door
+
+if TYPE_CHECKING:
+    from lstmrec.training.export import TrainResult
+
+#: How the result is reached, not what it is: another number of ranks or another reader goes on with the same training.
+HOW = frozenset(("launch", "ranks", "hosts", "network", "comm", "reader", "device", "threads", "checkpoint_steps",
+                 "keep_checkpoints", "stall_s"))  # fmt: skip
+
+NEEDS = (tables.ENCODED_ITEMS, tables.SEQUENCES)
+GIVES = (tables.BUNDLE,)
+SECTIONS = ("seed", "sequence", *(f"train.{key}" for key in TrainConfig.model_fields if key not in HOW))
+VERSION = 1
+SPARK = False
+
+
+def run(spark: Any, conf: Config) -> Manifest:
+    """Train, or go on from the last checkpoint of the same training; commit the best weights as a bundle."""
+    from lstmrec.launch.start import start  # here, so that `lstmrec status` reads this module without torch
+    from lstmrec.training.export import RESULT
+
+    ticket = door.ticket(sys.modules[__name__], conf)
+    work = files.join(conf.root, "_work", "train", ticket.skip_key[:12])
+    result = start(conf, work)
+
+    version = versions.new_version(ticket.skip_key)
+    place = versions.folder(conf.root, tables.BUNDLE.name, version)
+    export = files.join(work, "export")
+    for name in (n for n in files.names(export) if n != RESULT):
+        with files.open_read(files.join(export, name)) as f:
+            files.create(files.join(place, name), f.read())
+    listed = versions.data_files(conf.root, tables.BUNDLE.name, version)
+    # The log tells seconds, and no result depends on a clock: what the bundle is, is its net.
+    fingerprint = digest([(f.path, f.sha256) for f in listed if f.path != "log.jsonl"])
+    bundle = ticket.manifest(tables.BUNDLE, version, fingerprint=fingerprint, facts=_facts(conf, result))
+    sealed = versions.seal(conf.root, replace(bundle, files=tuple(listed)))
+    _remove(work)
+    return sealed
+
+
+def _facts(conf: Config, result: TrainResult) -> dict[str, Any]:
+    told = {"best epoch": f"{result.best_epoch} of {result.epochs}"}
+    if result.ndcg is not None:
+        told["ndcg@10"] = f"{result.ndcg:.4f}"
+    told["positions/s"] = f"{result.positions / max(result.seconds, 1e-9):,.0f}"
+    told["starved"] = f"{result.waited / max(result.seconds, 1e-9):.1%}"
+    items = versions.current(conf.root, tables.ENCODED_ITEMS).fingerprint
+    return {"best_epoch": result.best_epoch, "epochs": result.epochs, "steps": result.steps, "ndcg_10": result.ndcg,
+            "hr_10": result.hr, "items": items, "told": told}  # fmt: skip
+
+
+def _remove(work: str) -> None:
+    """The checkpoints have done their duty: running again with --force means to train again."""
+    fs, inner = fsspec.core.url_to_fs(work)
+    fs.rm(inner, recursive=True)
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    return door.main(sys.modules[__name__], argv)

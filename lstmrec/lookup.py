@@ -1,0 +1,139 @@
+"""One user's rows by pyarrow, no Spark: what the end of a run, the report and `lstmrec show-user` print."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import fsspec
+import pyarrow.dataset as ds
+
+from lstmrec import files, versions
+from lstmrec.contracts import tables
+from lstmrec.contracts.errors import DataError
+from lstmrec.contracts.manifest import Manifest
+from lstmrec.contracts.tables import Table
+
+#: role -> the roles of the events that are its history
+HISTORY = {"validation": ("train",), "test": ("train", "validation"), "serve": ("train", "validation", "test")}
+
+
+@dataclass(frozen=True)
+class Shown:
+    """An item of a history or a list: what is known of it for people."""
+
+    item_id: str
+    title: str | None
+    time: int | None = None
+    event_type: str = ""
+    rank: int = 0
+    score: float = 0.0
+
+
+@dataclass(frozen=True)
+class Listed:
+    """A user's list: reason, and how many events its history has."""
+
+    recommender: str
+    role: str
+    reason: str
+    history: int
+    items: tuple[Shown, ...]
+
+
+def current(root: str, contract: Table) -> Manifest:
+    """The published version; where none was ever, the newest."""
+    return versions.current(root, contract, "live" if versions.log(root, contract.name, "live") else "head")
+
+
+def select(root: str, manifest: Manifest, columns: Sequence[str], where: Any = None,
+           parts: Mapping[str, Sequence[str]] | None = None) -> list[dict[str, Any]]:  # fmt: skip
+    """Rows of a version as dictionaries, partition columns among them.
+
+    where: a pyarrow expression over columns of the files. parts: partition column -> values; other files stay shut.
+    """
+    place = files.join(versions.folder(root, manifest.table, manifest.version), "data")
+    out: list[dict[str, Any]] = []
+    groups: dict[tuple[tuple[str, str], ...], list[str]] = {}
+    for f in manifest.files:
+        if all(f.partition.get(k) in values for k, values in (parts or {}).items()):
+            groups.setdefault(tuple(sorted(f.partition.items())), []).append(files.join(place, f.path))
+    for partition, paths in groups.items():
+        fs, _ = fsspec.core.url_to_fs(paths[0])
+        inner = [fsspec.core.url_to_fs(p)[1] for p in paths]
+        data = ds.dataset(inner, format="parquet", filesystem=fs, partitioning=None)
+        inside = [c for c in columns if c in data.schema.names]
+        fixed = {k: v for k, v in partition if k in columns}
+        out += [row | fixed for row in data.to_table(columns=inside, filter=where).to_pylist()]
+    return out
+
+
+# Below, `manifest` and `catalogue` pin versions of the table at hand and of ENCODED_ITEMS; unless given, `current`.
+
+
+def titles(root: str, item_ids: Iterable[str], catalogue: Manifest | None = None) -> dict[str, str]:
+    """Titles of items, from the encoded catalogue; items without one are left out."""
+    wanted = sorted(set(item_ids))
+    if not wanted:
+        return {}
+    catalogue = catalogue or current(root, tables.ENCODED_ITEMS)
+    rows = select(root, catalogue, ["item_id", "title"], ds.field("item_id").isin(wanted))
+    return {row["item_id"]: row["title"] for row in rows if row["title"]}
+
+
+def history(root: str, user_id: str, role: str = "serve") -> list[dict[str, Any]]:
+    """Events of the role's history, oldest first: item_id, time (µs or null), event_type, index."""
+    return events(root, user_id, HISTORY[role])
+
+
+def events(root: str, user_id: str, roles: Sequence[str], manifest: Manifest | None = None) -> list[dict[str, Any]]:
+    """A user's events of these roles by the total order."""
+    manifest = manifest or current(root, tables.SPLIT)
+    columns = ["item_id", "time", "event_type", "role", "index"]
+    rows = select(root, manifest, columns, ds.field("user_id") == user_id)
+    return sorted((r for r in rows if r["role"] in roles), key=lambda r: int(r["index"]))
+
+
+def lists(root: str, user_id: str, role: str, recommenders: Sequence[str] | None = None,
+          manifest: Manifest | None = None, catalogue: Manifest | None = None) -> dict[str, Listed]:  # fmt: skip
+    """A user's lists of one role, by recommender, titles included."""
+    manifest = manifest or current(root, tables.RECOMMENDATIONS)
+    parts = {"role": [role]} | ({"recommender": list(recommenders)} if recommenders is not None else {})
+    columns = ["recommender", "role", "items", "reason", "history"]
+    rows = select(root, manifest, columns, ds.field("user_id") == user_id, parts)
+    known = titles(root, (i["item_id"] for r in rows for i in r["items"]), catalogue)
+    return {
+        r["recommender"]: Listed(
+            r["recommender"], role, r["reason"], int(r["history"]),
+            tuple(Shown(i["item_id"], known.get(i["item_id"]), rank=i["rank"], score=i["score"]) for i in r["items"]),
+        )
+        for r in rows
+    }  # fmt: skip
+
+
+def some_users(root: str, recommender: str, role: str, count: int, manifest: Manifest | None = None) -> list[str]:
+    """`count` users who have a list, chosen by the digest of their id: the same ones whatever the order of files."""
+    manifest = manifest or current(root, tables.RECOMMENDATIONS)
+    parts = {"role": [role], "recommender": [recommender]}
+    rows = select(root, manifest, ["user_id", "history"], ds.field("history") > 0, parts)
+    return sorted((str(r["user_id"]) for r in rows), key=_by_hash)[:count]
+
+
+def titled(root: str, rows: Sequence[Mapping[str, Any]], catalogue: Manifest | None = None) -> list[Shown]:
+    """Events as people read them."""
+    known = titles(root, (r["item_id"] for r in rows), catalogue)
+    return [Shown(r["item_id"], known.get(r["item_id"]), r["time"], r["event_type"]) for r in rows]
+
+
+def known_user(root: str, user_id: str) -> None:
+    """DataError D820 where no list and no event of this user is there."""
+    manifest = current(root, tables.USERS)
+    if not select(root, manifest, ["user_id"], ds.field("user_id") == user_id):
+        raise DataError("D820", f"no user {user_id!r}", f"table users {manifest.version}",
+                        "ids are compared as text: mind zeros and spaces")  # fmt: skip
+
+
+def _by_hash(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()

@@ -1,0 +1,77 @@
+"""The item tower: what places an item among the others, by its id and by its content."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from lstmrec.model.batch import Catalogue
+from lstmrec.model.keys import Key
+from lstmrec.model.spec import NetSpec
+
+_SMALL = 0.02  # size of embeddings at the start, and what numbers are scaled by to be no louder
+
+
+class ItemTower(nn.Module):
+    """Vector = LayerNorm(id embedding + MLP([id embedding; tag bag; text bag; numeric])); bias = log share + delta.
+
+    With `inputs: [id]` there is no MLP. The bias starts as the log of the item's share of train events; only items with
+    an embedding of their own learn a difference to it.
+    """
+
+    def __init__(self, spec: NetSpec) -> None:
+        super().__init__()
+        self.spec = spec
+        self.id = nn.Embedding(spec.trained, spec.dim, padding_idx=0)
+        self.delta = nn.Parameter(torch.zeros(spec.trained))
+        self.tags = nn.Embedding(spec.tags, spec.dim, padding_idx=0) if "tags" in spec.inputs else None
+        self.text = nn.Embedding(spec.text, spec.dim, padding_idx=0) if "text" in spec.inputs else None
+        self.use_id = "id" in spec.inputs
+        width = spec.dim * len(set(spec.inputs) & {"id", "tags", "text"})
+        width += spec.numeric if "numeric" in spec.inputs else 0
+        self.mlp: nn.Module | None = None
+        if set(spec.inputs) != {"id"}:
+            hidden = 2 * spec.dim
+            self.mlp = nn.Sequential(nn.Linear(width, hidden), nn.GELU(), nn.Linear(hidden, spec.dim))
+            for name, weights in self.mlp.named_parameters():
+                if name.endswith("bias"):
+                    nn.init.zeros_(weights)  # else all items would start as the same vector
+        self.norm = nn.LayerNorm(spec.dim)
+        with torch.no_grad():
+            for table in (self.id, self.tags, self.text):
+                if table is not None:
+                    table.weight.mul_(_SMALL)  # the LayerNorm hides the size; a small vector turns faster under Adam
+
+    def forward(self, catalogue: Catalogue, rows: Tensor | None, key: Key | None) -> tuple[Tensor, Tensor]:
+        """(vectors (R, dim), bias (R,)) of the catalogue rows asked for; None: all."""
+        ids = catalogue.ids if rows is None else catalogue.ids[rows]
+        if key is not None and self.spec.id_dropout > 0:
+            draws = key.shared("item ids", len(catalogue), ids.device)
+            dropped = draws < self.spec.id_dropout
+            ids = torch.where((dropped if rows is None else dropped[rows]) & (ids > 1), 1, ids)
+        parts = [self.id(ids)] if self.use_id else []
+        for name in ("tags", "text"):
+            table = getattr(self, name)
+            if table is not None:
+                bag = getattr(catalogue, name)
+                bag = bag if rows is None else bag[rows]
+                parts.append(_mean(table, bag))
+        if "numeric" in self.spec.inputs:
+            parts.append(_SMALL * (catalogue.numeric if rows is None else catalogue.numeric[rows]))
+        if self.mlp is None:
+            vectors = self.norm(parts[0])
+        else:
+            mixed = self.mlp(torch.cat([p.to(self.norm.weight.dtype) for p in parts], 1))
+            vectors = self.norm(parts[0] + mixed if self.use_id else mixed)
+        counts = catalogue.counts.to(vectors.dtype)
+        prior = torch.log((counts + 0.5) / counts.sum().clamp(min=1))
+        own = torch.where(ids > 1, self.delta[ids], 0.0)
+        return vectors, (prior if rows is None else prior[rows]) + own
+
+
+def _mean(table: nn.Embedding, bags: Tensor) -> Tensor:
+    """(R, dim): the mean of each 0-padded bag's rows; 0 for an empty bag."""
+    if bags.shape[1] == 0:
+        return table.weight.new_zeros((bags.shape[0], table.embedding_dim))
+    return F.embedding_bag(bags, table.weight, mode="mean", padding_idx=0)

@@ -1,0 +1,87 @@
+"""Cross-entropy over the catalogue: exact in chunks, or against shared negatives."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from lstmrec.contracts.errors import ConfigError
+from lstmrec.model.batch import Batch, Catalogue
+from lstmrec.model.history import Own, Seen
+from lstmrec.model.keys import Key
+from lstmrec.model.labels import Labels, labels
+from lstmrec.model.net import Net
+from lstmrec.model.sampled import draw, sampled_softmax
+from lstmrec.model.softmax import Targets, exact_softmax
+
+
+def loss(
+    net: Net, batch: Batch, catalogue: Catalogue, key: Key | None, *, chunk: int = 2048, label_smoothing: float = 0.0,
+    kind: str = "softmax", negatives: int = 4096, sample: int = 0,
+) -> tuple[Tensor, int]:  # fmt: skip
+    """(sum of the losses of all labelled places, with gradient; their number). Never a mean: ranks differ in size.
+
+    The softmax runs over the items with an embedding of their own, [2, trained), less what the history term takes out.
+    kind: `softmax` (exact) or `sampled` (`negatives` shared ones, no label smoothing). sample: see `labels`.
+    A batch without labels gives (0, 0), its gradient 0 for every parameter.
+    """
+    if kind not in ("softmax", "sampled"):
+        raise ConfigError("C401", f"train.loss {kind!r} is neither softmax nor sampled")
+    found = labels(batch, net.spec, sample, key)
+    if not found.positions:
+        return torch.stack([p.sum() * 0.0 for p in net.parameters()]).sum(), 0
+    if kind == "softmax":
+        return _exact(net, batch, catalogue, key, found, chunk, label_smoothing), found.positions
+    return _sampled(net, batch, catalogue, key, found, chunk, negatives), found.positions
+
+
+def _exact(
+    net: Net, batch: Batch, catalogue: Catalogue, key: Key | None, found: Labels, chunk: int, smoothing: float
+) -> Tensor:
+    rows, slots = _prefix(batch.items, net.spec.trained, len(catalogue))
+    vectors, bias = net.item_vectors(catalogue, rows, key)
+    targets, query, seen, own = _queries(net, batch, key, found, vectors, bias, slots)
+    trained = net.spec.trained
+    return exact_softmax(query, vectors[2:trained], bias[2:trained], targets, seen, own, chunk, smoothing)
+
+
+def _sampled(
+    net: Net, batch: Batch, catalogue: Catalogue, key: Key | None, found: Labels, chunk: int, negatives: int
+) -> Tensor:
+    drawn = draw(catalogue.counts[2 : net.spec.trained], negatives, key)
+    one = torch.ones_like(drawn.items[:1])
+    rows = torch.unique(torch.cat([one, drawn.items, batch.items.flatten(), batch.before_items.flatten(), found.item]))
+    slots = torch.zeros(len(catalogue), dtype=torch.int64, device=rows.device)
+    slots[rows] = torch.arange(len(rows), device=rows.device)
+    vectors, bias = net.item_vectors(catalogue, rows, key)
+    targets, query, seen, own = _queries(net, batch, key, found, vectors, bias, slots)
+    return sampled_softmax(query, vectors, bias, slots, drawn, targets, seen, own, chunk)
+
+
+def _prefix(items: Tensor, trained: int, size: int) -> tuple[Tensor, Tensor | None]:
+    """Catalogue rows a step needs: [0, trained) and the other inputs; `slots` (N,) where each row then is."""
+    rows = torch.arange(trained, device=items.device)
+    extra = torch.unique(items[items >= trained])
+    if not len(extra):
+        return rows, None
+    slots = torch.ones(size, dtype=torch.int64, device=items.device)
+    rows = torch.cat([rows, extra])
+    slots[rows] = torch.arange(len(rows), device=items.device)
+    return rows, slots
+
+
+def _queries(
+    net: Net, batch: Batch, key: Key | None, found: Labels, vectors: Tensor, bias: Tensor, slots: Tensor | None
+) -> tuple[Targets, Tensor, Seen | None, Own | None]:
+    """Targets, queries (P, dim) of the labelled places, and what the history term says at them."""
+    code = found.row * (batch.length + 1) + found.at
+    places, place = torch.unique_consecutive(code, return_inverse=True)
+    row, at = places // (batch.length + 1), places % (batch.length + 1)
+    hidden, own_input = net.hidden(batch, vectors, key, slots)
+    query = net.user.query(hidden[row, at], own_input[row, at], batch.profile[row])
+    seen = Seen(batch, row, at) if net.spec.history == "filter" else None
+    own: Own | None = None
+    if net.term is not None:
+        clock = batch.times[row, (at - 1).clamp(min=0)]
+        own = net.term(batch, row, at, clock, query, vectors, bias, net.spec.trained, slots)
+    return Targets(place, found.item, found.weight.to(query.dtype)), query, seen, own

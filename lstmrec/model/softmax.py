@@ -1,0 +1,130 @@
+"""The exact softmax cross-entropy with its gradient computed on the way: never [batch x length x items]."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from lstmrec.model.history import Own, Seen
+
+_FLOATS = 1 << 26  # a chunk's logits: 256 MiB of fp32
+
+
+@dataclass(frozen=True)
+class Targets:
+    """Labels by place: place (M,) rising, item (M,) catalogue index, weight (M,), summing to 1 at each place."""
+
+    place: Tensor
+    item: Tensor
+    weight: Tensor
+
+
+def exact_softmax(
+    query: Tensor, vectors: Tensor, bias: Tensor, targets: Targets, seen: Seen | None, own: Own | None, chunk: int,
+    smoothing: float,
+) -> Tensor:  # fmt: skip
+    """Sum over places of -sum(weight * log p(item)); p: softmax of query @ vectors.T + bias over items 2, 3, ...
+
+    query (P, dim); vectors (I, dim) and bias (I,) of the items from 2 on. Seen items are out, own scores replace.
+    smoothing: that share of each place's target is spread evenly over the items that are in.
+    """
+    work = _Work(targets, seen, own, max(1, min(chunk, _FLOATS // max(1, len(vectors)))), smoothing)
+    total: Tensor = _Exact.apply(query, vectors, bias, own.score if own else bias[:0], work)  # type: ignore[no-untyped-call]
+    return total
+
+
+def gemm_dtype(like: Tensor) -> torch.dtype:
+    """bfloat16 where the hardware multiplies it fast, else the tensor's own (fp32, or fp64 in tests)."""
+    if like.dtype != torch.float32:
+        return like.dtype
+    if like.is_cuda:
+        return torch.bfloat16 if torch.cuda.is_bf16_supported() else torch.float32
+    fast = torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported()
+    return torch.bfloat16 if fast else torch.float32
+
+
+@dataclass(frozen=True)
+class _Work:
+    targets: Targets
+    seen: Seen | None
+    own: Own | None
+    chunk: int
+    smoothing: float
+
+
+class _Exact(torch.autograd.Function):
+    """Forward leaves the four gradients; backward only scales them."""
+
+    @staticmethod
+    def forward(ctx: Any, query: Tensor, vectors: Tensor, bias: Tensor, score: Tensor, work: _Work) -> Tensor:
+        need = any(ctx.needs_input_grad)
+        grads = [torch.zeros_like(t, memory_format=torch.contiguous_format) for t in (query, vectors, bias, score)]
+        dtype = gemm_dtype(query)
+        table = vectors.to(dtype)
+        total = torch.zeros((), dtype=torch.float64, device=query.device)
+        starts = list(range(0, len(query), work.chunk)) + [len(query)]
+        cuts = torch.tensor(starts, device=query.device)
+        labelled = torch.searchsorted(work.targets.place, cuts).tolist()
+        owned = torch.searchsorted(work.own.place, cuts).tolist() if work.own else [0] * len(starts)
+        for i, (low, high) in enumerate(pairwise(starts)):
+            x = query[low:high].to(dtype)
+            if dtype == query.dtype:
+                logits = torch.addmm(bias, x, table.T)
+            else:
+                logits = (x @ table.T).to(query.dtype).add_(bias)
+            mine = slice(owned[i], owned[i + 1])
+            total += _chunk(logits, low, high, slice(labelled[i], labelled[i + 1]), mine, score, grads[3], work)
+            if need:
+                p = logits.to(dtype)
+                grads[0][low:high] = p @ table
+                if dtype == query.dtype:
+                    grads[1].addmm_(p.T, x)
+                else:
+                    grads[1] += (p.T @ x).to(query.dtype)
+                grads[2] += logits.sum(0)
+        ctx.save_for_backward(*grads)
+        return total.to(query.dtype)
+
+    @staticmethod
+    def backward(ctx: Any, *up: Tensor) -> tuple[Tensor | None, ...]:
+        return (*(g * up[0] for g in ctx.saved_tensors), None)
+
+
+def _chunk(
+    logits: Tensor, low: int, high: int, labelled: slice, owned: slice, score: Tensor, d_score: Tensor, work: _Work
+) -> Tensor:
+    """The chunk's loss; `logits` becomes its gradient, less that of own scores, which goes to d_score."""
+    items = logits.shape[1]
+    flat = logits.view(-1)
+    own: Tensor | None = None
+    if work.own is not None:
+        own = (work.own.place[owned] - low) * items + work.own.item[owned] - 2
+        flat[own] = score[owned]
+    if work.seen is not None:
+        place, item = work.seen.entries(low, high)
+        inside = item - 2 < items
+        flat[place[inside] * items + item[inside] - 2] = -torch.inf
+    target = (work.targets.place[labelled] - low) * items + work.targets.item[labelled] - 2
+    weight = work.targets.weight[labelled] * (1.0 - work.smoothing)
+    value = -(weight.double() @ flat[target].double())
+    spread: Tensor | None = None
+    if work.smoothing:
+        allowed = logits > -torch.inf
+        spread = allowed.to(logits.dtype)
+        spread = spread * (work.smoothing / spread.sum(1, keepdim=True))
+        value = value - (spread * logits.masked_fill(~allowed, 0.0)).sum(dtype=torch.float64)
+    top = logits.amax(1, keepdim=True)
+    total = logits.sub_(top).exp_().sum(1, keepdim=True)
+    value = value + (top + total.log()).sum(dtype=torch.float64)
+    logits.div_(total)
+    flat.index_add_(0, target, -weight)
+    if spread is not None:
+        logits.sub_(spread)
+    if own is not None:
+        d_score[owned] = flat[own]
+        flat[own] = 0.0
+    return value

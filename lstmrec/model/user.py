@@ -1,0 +1,141 @@
+"""The user tower: demographics set the first state, an LSTM reads the events, profiles enter at the head."""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from lstmrec.model.batch import Batch
+from lstmrec.model.keys import Key
+from lstmrec.model.spec import NetSpec
+
+_TIME_FEATURES = 6
+_DAY = 86400
+
+
+class Layer(nn.Module):
+    """LayerNorm(x + LSTM(x)), then LayerNorm(x + FFN(x)) where asked for (Liu et al. 2024, RecBLR's blocks).
+
+    The first layer, whose input is no hidden state, has no residual.
+    """
+
+    def __init__(self, width: int, units: int, ffn: int) -> None:
+        super().__init__()
+        self.lstm = nn.LSTM(width, units, batch_first=True)
+        self.norm = nn.LayerNorm(units)
+        self.ffn: nn.Module | None = None
+        if ffn:
+            self.ffn = nn.Sequential(nn.Linear(units, ffn * units), nn.GELU(), nn.Linear(ffn * units, units))
+            self.ffn_norm = nn.LayerNorm(units)
+        with torch.no_grad():
+            weights: dict[str, Tensor] = dict(self.lstm.named_parameters())
+            weights["bias_hh_l0"].zero_()
+            weights["bias_ih_l0"].zero_()[units : 2 * units] = 1.0  # forget bias 1 (Jozefowicz et al. 2015)
+            nn.init.xavier_uniform_(weights["weight_ih_l0"])
+            for gate in weights["weight_hh_l0"].chunk(4):
+                nn.init.orthogonal_(gate)
+
+    def forward(self, x: Tensor, first: Tensor | None, h0: Tensor, c0: Tensor, mask: Tensor | None) -> Tensor:
+        """(B, L+1, units) of inputs x (B, L, width); row 0 is the state before any input, of h0 and `first`."""
+        y: Tensor = self.lstm(x, (h0[None], c0[None]))[0]
+        y = torch.cat([h0[:, None], y], 1)
+        if first is not None:
+            y = y + torch.cat([first, x], 1)
+        y = self.norm(y)
+        if self.ffn is not None:
+            z = self.ffn(y)
+            y = self.ffn_norm(y + (z if mask is None else z * mask))
+        return y if mask is None else y * mask
+
+
+class UserTower(nn.Module):
+    """Queries of every prefix of a window. Dropout is locked: one mask a sequence (Gal and Ghahramani 2016)."""
+
+    def __init__(self, spec: NetSpec) -> None:
+        super().__init__()
+        self.spec = spec
+        dim, units = spec.dim, spec.units
+        self.types = nn.Embedding(spec.types, dim, padding_idx=0) if spec.use_types else None
+        self.time = nn.Linear(_TIME_FEATURES, dim) if spec.use_time else None
+        if self.types is not None:
+            nn.init.normal_(self.types.weight, std=0.1)
+        self.static: nn.ModuleList | None = None
+        if spec.use_static and spec.static:
+            self.static = nn.ModuleList(nn.Embedding(size, 16) for size in spec.static)
+            self.start = nn.Sequential(
+                nn.Linear(16 * len(spec.static), dim), nn.GELU(), nn.Linear(dim, 2 * spec.layers * units)
+            )
+        self.layers = nn.ModuleList(Layer(dim if i == 0 else units, units, spec.ffn) for i in range(spec.layers))
+        self.head = nn.Linear(units, dim)
+        self.profile = nn.Linear(spec.profile, dim) if spec.use_profile and spec.profile else None
+        self.norm = nn.LayerNorm(dim)
+        nn.init.constant_(
+            self.norm.weight, dim**-0.5
+        )  # scores of unit size: of size sqrt(dim) they take epochs to tame
+
+    def hidden(self, batch: Batch, inputs: Tensor, key: Key | None) -> tuple[Tensor, Tensor]:
+        """(hidden (B, L+1, units), own (B, L+1, dim)) of input item vectors (B, L, dim); place 0 is before any event.
+
+        `own` is the vector of the event a place stands after, 0 at place 0.
+        """
+        inputs = self._dropped(inputs, "inputs", self.spec.input_dropout, key)
+        x = inputs
+        if self.types is not None:
+            x = x + self.types(batch.types)
+        if self.time is not None:
+            x = x + _exact(self.time, time_features(batch)).to(x.dtype)
+        first: Tensor | None = None
+        for i, layer in enumerate(self.layers):
+            mask = self._mask(f"hidden {i}", self.spec.units, self.spec.hidden_dropout, key, x)
+            h0, c0 = self._start(batch, i, x)
+            y = layer(x, first, h0, c0, mask)
+            first, x = y[:, :1], y[:, 1:]
+        return y, torch.cat([torch.zeros_like(inputs[:, :1]), inputs], 1)
+
+    def query(self, hidden: Tensor, own: Tensor, profile: Tensor) -> Tensor:
+        """(..., dim) queries of hidden states (..., units); profile (..., P)."""
+        q = self.head(hidden) + own
+        if self.profile is not None:
+            q = q + _exact(self.profile, profile).to(q.dtype)
+        out: Tensor = self.norm(q)
+        return out
+
+    def _start(self, batch: Batch, i: int, like: Tensor) -> tuple[Tensor, Tensor]:
+        if self.static is None:
+            zero = like.new_zeros((batch.rows, self.spec.units))
+            return zero, zero
+        known = [table(batch.static[:, j]) for j, table in enumerate(self.static)]
+        h, c = self.start(torch.cat(known, 1)).view(batch.rows, self.spec.layers, 2, -1)[:, i].unbind(1)
+        return torch.tanh(h), c
+
+    def _mask(self, name: str, width: int, p: float, key: Key | None, like: Tensor) -> Tensor | None:
+        if key is None or p == 0:
+            return None
+        return key.mask(name, (width,), p, like.device)[:, None].to(like.dtype)
+
+    def _dropped(self, x: Tensor, name: str, p: float, key: Key | None) -> Tensor:
+        mask = self._mask(name, x.shape[-1], p, key, x)
+        return x if mask is None else x * mask
+
+
+def _exact(layer: nn.Linear, x: Tensor) -> Tensor:
+    """A layer of few inputs, in float64: in fp32 the last bit depends on where in the tensor a row stands (seen)."""
+    return F.linear(x.double(), layer.weight.double(), layer.bias.double())
+
+
+def time_features(batch: Batch) -> Tensor:
+    """(B, L, 6) float32: log gap to the event before, whether there is none, hour of day and weekday on circles (UTC).
+
+    The gap of a window's first event is unknown, also where earlier events exist.
+    """
+    t = batch.times
+    gap = F.pad((t[:, 1:] - t[:, :-1]).clamp(min=0), (1, 0)).double()
+    first = torch.zeros_like(gap)
+    first[:, 0] = 1.0
+    hour = (t % _DAY).double() * (2 * math.pi / _DAY)
+    week = ((t // _DAY + 3) % 7).double() * (2 * math.pi / 7)  # 1970-01-01 was a Thursday; Monday is 0
+    # In float64 and then rounded: vector and scalar sines differ in the last bit, by the place in the tensor.
+    return torch.stack([gap.log1p() / 10, first, hour.sin(), hour.cos(), week.sin(), week.cos()], 2).float()

@@ -1,0 +1,20 @@
+"""The most popular items, all time or of the last days before the cut; a rule without parameters."""
+
+from __future__ import annotations
+
+from pyspark.sql import DataFrame
+
+from lstmrec.config.score import Popularity
+from lstmrec.recommenders import lists
+
+
+def fit(events: DataFrame, entry: Popularity) -> dict[str, DataFrame]:
+    """Nothing: it counts up to the role's cut."""
+    return {}
+
+
+def score(users: DataFrame, history: DataFrame, fitted: dict[str, DataFrame], entry: Popularity, cut_us: int | None,
+          k: int, hide_seen: bool) -> DataFrame:  # fmt: skip
+    """user_id, items, reason. Score: events (of the last `days`); items without any go last, by all-time count."""
+    since = None if entry.days is None or cut_us is None else cut_us - entry.days * lists.DAY_US
+    return lists.filled(users, None, lists.popular(history, k, hide_seen, since), history, k, hide_seen)

@@ -1,0 +1,25 @@
+"""kind of a config entry -> the module that recommends so. The model is not here: `lstmrec.scoring` does it."""
+
+from __future__ import annotations
+
+from typing import Any, Protocol
+
+from lstmrec.recommenders import item_knn, last_basket, personal, popularity, rules
+
+
+class Recommender(Protocol):
+    """fit: SPLIT rows of role train -> fitted tables. score: users (user_id), history (all SPLIT rows before the
+    role's cut), the fitted tables, the cut (us, null without a clock), k, whether to leave out what the user had ->
+    user_id, items, reason: exactly one row a user."""
+
+    fit: Any
+    score: Any
+
+
+KINDS: dict[str, Recommender] = {
+    "popularity": popularity,
+    "personal": personal,
+    "last_basket": last_basket,
+    "item_knn": item_knn,
+    "rules": rules,
+}

@@ -1,0 +1,114 @@
+"""Facts -> one self-contained HTML page: no network, no script, everything from data escaped."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any
+from urllib.parse import quote
+
+import jinja2
+from markupsafe import Markup
+
+from lstmrec.report import charts
+
+
+def render(facts: Mapping[str, Any]) -> str:
+    """The page. Needs altair, vl-convert and jinja2 (extra `report`)."""
+    environment = jinja2.Environment(
+        loader=jinja2.PackageLoader("lstmrec.report", "."),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters |= {"count": count, "when": when, "span": span, "figure": figure, "share": share}
+    k, ours = facts["k"], facts["ours"]
+    # Charts hold names of the config and numbers only, and vl-convert escapes text: they are the page's own markup.
+    drawn = {
+        "leaderboard": Markup(charts.leaderboard(facts["leaderboard"], ours, k)),
+        "loss": Markup(charts.curve(facts["training"], "loss", "training loss")),
+        "ndcg": Markup(charts.curve(facts["training"], "ndcg_10", "validation NDCG@10")),
+        "slices": Markup(charts.slices(facts["slices"], ours, k)) if facts["slices"] else "",
+    }
+    board = [{"recommender": e["recommender"], "metric": m, "value": v[0], "low": v[1], "high": v[2]}
+             for e in facts["leaderboard"] for m, v in e.items() if isinstance(v, list)]  # fmt: skip
+    tables = {
+        "leaderboard": csv_link(board),
+        "training": csv_link(facts["training"]),
+        "slices": csv_link(facts["slices"]),
+        "cost": csv_link(facts["cost"]),
+    }
+    config = json.dumps(facts["config"], indent=1, ensure_ascii=False)
+    return environment.get_template("page.html.j2").render(**facts, charts=drawn, csv=tables, config_text=config,
+                                                            findings=findings(facts))  # fmt: skip
+
+
+def findings(facts: Mapping[str, Any]) -> dict[str, str]:
+    """Titles of the figures: what each shows."""
+    board, log = facts["leaderboard"], facts["training"]
+    events = next((f for f in facts["funnel"] if f["source"] == "events"), None)
+    out = {"leaderboard": f"{board[0]['recommender']} leads on test" if board else "Nothing was judged"}
+    judged = [r for r in log if r.get("ndcg_10") is not None]
+    out["training"] = "No epoch was logged"
+    if log:
+        out["training"] = f"{len(log)} epochs" + (
+            f"; validation was best at epoch {max(judged, key=lambda r: r['ndcg_10'])['epoch']}" if judged else ""
+        )
+    out["funnel"] = "No source"
+    if events is not None:
+        lost = events["rejected"] / max(events["in"], 1)
+        top = f", most as {events['reasons'][0][0]}" if events["reasons"] else ""
+        out["funnel"] = f"{lost:.1%} of the event rows were refused{top}"
+    wins = [s for s in {r["slice"] for r in facts["slices"]} if _ahead(facts, s)]
+    out["slices"] = f"The model leads in {len(wins)} of {len({r['slice'] for r in facts['slices']})} slices"
+    slowest = max(facts["cost"], key=lambda c: c["seconds"], default=None)
+    total = sum(c["seconds"] for c in facts["cost"])
+    out["cost"] = f"{span(total)} in all, {slowest['job']} the longest" if slowest else "No job has run"
+    return out
+
+
+def _ahead(facts: Mapping[str, Any], name: str) -> bool:
+    values = {r["recommender"]: r["value"] for r in facts["slices"] if r["slice"] == name}
+    return facts["ours"] in values and values[facts["ours"]] == max(values.values())
+
+
+def csv_link(rows: Sequence[Mapping[str, Any]]) -> str:
+    """A data: address with the rows as CSV; text that a spreadsheet would run as a formula gets an apostrophe."""
+    if not rows:
+        return ""
+    out = io.StringIO()
+    writer = csv.DictWriter(out, list(rows[0]), extrasaction="ignore", lineterminator="\r\n")
+    writer.writeheader()
+    for row in rows:
+        writer.writerow({k: f"'{v}" if isinstance(v, str) and v[:1] in "=+-@\t\r" else v for k, v in row.items()})
+    return "data:text/csv;charset=utf-8," + quote(out.getvalue())
+
+
+def count(value: float) -> str:
+    """1,234,567."""
+    return f"{value:,.0f}"
+
+
+def figure(value: float) -> str:
+    """Four digits after the point."""
+    return f"{value:.4f}"
+
+
+def share(part: float, whole: float) -> str:
+    """Percent for a bar's width, at least a hair."""
+    return f"{max(0.5, 100 * part / whole):.1f}" if whole else "0"
+
+
+def when(time: int | None) -> str:
+    """Microseconds as a UTC day."""
+    return "" if time is None else datetime.fromtimestamp(time / 1e6, UTC).strftime("%Y-%m-%d")
+
+
+def span(seconds: float) -> str:
+    """Seconds for people."""
+    minutes, rest = divmod(int(seconds + 0.5), 60)
+    return f"{minutes} m {rest:02d} s" if minutes else f"{seconds:.1f} s"

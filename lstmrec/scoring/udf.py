@@ -1,0 +1,35 @@
+"""DRIVER side: frames that run the worker on executors. No torch here: it is imported where the rows are."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from pyspark.sql import DataFrame
+from pyspark.sql import functions as F
+
+from lstmrec.contracts import tables
+from lstmrec.scoring.options import CHUNK, COLUMNS, ENCODED, LISTS_DDL, Options
+
+
+def item_vectors(encoded: DataFrame, options: Options, total: int) -> DataFrame:
+    """ENCODED_ITEMS -> ITEM_VECTORS, by the item tower of the bundle. total: train events of the catalogue."""
+
+    def body(batches: Iterator[Any]) -> Iterator[Any]:
+        from lstmrec.scoring import worker
+
+        return worker.item_vectors(batches, options, total)
+
+    chunks = encoded.select(*ENCODED, F.floor(F.col("item") / CHUNK).alias("chunk")).repartition("chunk")
+    return chunks.sortWithinPartitions("chunk", "item").select(*ENCODED).mapInArrow(body, tables.ITEM_VECTORS.ddl)
+
+
+def recommend(sequences: DataFrame, options: Options) -> DataFrame:
+    """SEQUENCES rows -> user_id, items, known: one row for each."""
+
+    def body(batches: Iterator[Any]) -> Iterator[Any]:
+        from lstmrec.scoring import worker
+
+        return worker.recommend(batches, options)
+
+    return sequences.select(*COLUMNS).mapInArrow(body, LISTS_DDL)

@@ -1,0 +1,29 @@
+"""The few rows a driver needs: the only `collect` outside checks."""
+
+from __future__ import annotations
+
+from pyspark.sql import DataFrame, Row
+from pyspark.sql import functions as F
+
+from lstmrec.contracts.errors import ResourceError
+
+_MOST = 1_000_000
+
+
+def rows(frame: DataFrame, most: int = _MOST) -> list[Row]:
+    """All rows of a small frame; ResourceError R110 where there are more than `most`."""
+    found = frame.limit(most + 1).collect()
+    if len(found) > most:
+        raise ResourceError("R110", f"more than {most:,} rows asked for on the driver")
+    return list(found)
+
+
+def count(frame: DataFrame) -> int:
+    """How many rows."""
+    return int(frame.count())
+
+
+def counts(frame: DataFrame, column: str) -> dict[str, int]:
+    """value -> rows that hold it, nulls left out, by falling count, then value."""
+    found = rows(frame.where(F.col(column).isNotNull()).groupBy(F.col(column).alias("value")).count())
+    return {str(r["value"]): int(r["count"]) for r in sorted(found, key=lambda r: (-int(r["count"]), str(r["value"])))}

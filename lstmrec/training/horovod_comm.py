@@ -1,0 +1,45 @@
+"""Horovod as a `Comm`: the one door to it on the training side."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+
+from torch import Tensor
+
+from lstmrec.contracts.errors import ResourceError
+from lstmrec.training.comm import together
+
+
+class HorovodComm:
+    """The ranks that horovodrun or `horovod.spark.run` started. ResourceError R601 where Horovod is not installed."""
+
+    def __init__(self) -> None:
+        # Fusion groups tensors by timing, and Gloo's order of adding depends on a tensor's place in the buffer:
+        # without it, one flat buffer is added up in the same order in every run.
+        os.environ["HOROVOD_FUSION_THRESHOLD"] = "0"
+        try:
+            import horovod.torch as hvd
+        except ImportError as error:
+            raise ResourceError("R601", f"Horovod is not installed: {error}", "train.comm: horovod",
+                                "scripts/setup.sh builds it; or --set train.comm=torch") from error  # fmt: skip
+        hvd.init()
+        self._hvd = hvd
+        self.rank, self.size = int(hvd.rank()), int(hvd.size())
+        self.local_rank, self.local_size = int(hvd.local_rank()), int(hvd.local_size())
+
+    def sum_(self, flat: Tensor) -> None:
+        with together(self.rank):
+            self._hvd.allreduce_(flat, op=self._hvd.Sum, name=f"sum.{flat.dtype}.{flat.numel()}")
+
+    def broadcast_(self, tensors: Sequence[Tensor]) -> None:
+        with together(self.rank):
+            for i, tensor in enumerate(tensors):
+                self._hvd.broadcast_(tensor, root_rank=0, name=f"broadcast.{i}")
+
+    def barrier(self) -> None:
+        with together(self.rank):
+            self._hvd.barrier()
+
+    def close(self) -> None:
+        self._hvd.shutdown()

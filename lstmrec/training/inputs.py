@@ -1,0 +1,89 @@
+"""What training starts from: the two tables, the net they ask for, the catalogue, and the device."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import torch
+
+from lstmrec import files, versions
+from lstmrec.config.run import Config
+from lstmrec.config.train import TrainConfig
+from lstmrec.contracts import tables
+from lstmrec.contracts.errors import ConfigError, DataError, ResourceError
+from lstmrec.contracts.manifest import Manifest
+from lstmrec.model.batch import Catalogue
+from lstmrec.model.spec import NetSpec
+from lstmrec.training.comm import Comm
+
+_ITEM_COLUMNS = ["item", "id", "count", "tags", "text", "numeric"]
+
+
+@dataclass(frozen=True)
+class Inputs:
+    """The SEQUENCES manifest, its data folder on this machine, the net's spec and the catalogue (on the CPU)."""
+
+    sequences: Manifest
+    place: str
+    spec: NetSpec
+    catalogue: Catalogue
+
+
+def read_inputs(conf: Config) -> Inputs:
+    """Read the newest tables below `conf.root`; ConfigError C603 where the root is not on this machine."""
+    if not files.is_local(conf.root):
+        raise ConfigError("C603", "the readers want local files", conf.root,
+                          "mount the storage, or copy the root's encoded_items and sequences here")  # fmt: skip
+    items = versions.current(conf.root, tables.ENCODED_ITEMS)
+    sequences = versions.current(conf.root, tables.SEQUENCES)
+    place = files.join(versions.folder(conf.root, sequences.table, sequences.version), "data")
+    catalogue = read_catalogue(conf.root, items)
+    if len(catalogue) != int(items.facts["catalogue"]):
+        raise DataError("D636", f"{len(catalogue):,} items where the manifest counts {items.facts['catalogue']:,}",
+                        f"table encoded_items {items.version}")  # fmt: skip
+    return Inputs(sequences, str(files.local(place)), spec_of(conf, items, sequences), catalogue)
+
+
+def read_catalogue(root: str, manifest: Manifest) -> Catalogue:
+    """The catalogue of a version of ENCODED_ITEMS, sorted by item."""
+    place = files.join(versions.folder(root, manifest.table, manifest.version), "data")
+    parts = []
+    for listed in manifest.files:
+        with files.open_read(files.join(place, listed.path)) as f:
+            parts.append(pq.read_table(f, columns=_ITEM_COLUMNS))
+    table = pa.concat_tables(parts).sort_by("item")
+    return Catalogue.of({name: table.column(name).to_numpy() for name in _ITEM_COLUMNS})
+
+
+def spec_of(conf: Config, items: Manifest, sequences: Manifest) -> NetSpec:
+    """The net that a config asks for, over the sizes that the tables tell."""
+    model, sequence = conf.train.model, conf.sequence
+    learn = sequence.history == "learn"
+    return NetSpec(
+        dim=model.dim, units=model.units, layers=model.layers, ffn=model.ffn, inputs=tuple(model.inputs),
+        trained=int(items.facts["trained"]), tags=int(items.facts["tags"]), text=int(items.facts["text"]),
+        numeric=int(items.facts["numeric"]), types=int(sequences.facts["types"]),
+        static=tuple(int(n) for n in sequences.facts["static"]), profile=int(sequences.facts["profile"]),
+        half_lives=tuple(sequence.half_lives_days) if learn else (), history=sequence.history,
+        objective=sequence.objective, horizon_days=sequence.horizon_days, max_after=sequence.max_after,
+        use_static=model.use_static, use_profile=model.use_profile, use_time=model.use_time, use_types=model.use_types,
+        input_dropout=model.input_dropout, hidden_dropout=model.hidden_dropout, item_dropout=model.item_dropout,
+        id_dropout=model.id_dropout,
+    )  # fmt: skip
+
+
+def device_of(conf: TrainConfig, comm: Comm) -> torch.device:
+    """The device of this rank, after torch's threads are set; ResourceError R633 where cuda is asked for and absent."""
+    # Ranks: those of a machine share its cores and its GPUs.
+    torch.set_num_threads(conf.threads or max(1, len(os.sched_getaffinity(0)) // comm.local_size))
+    gpus = torch.cuda.device_count() if conf.device != "cpu" and torch.cuda.is_available() else 0
+    if gpus:
+        device = torch.device("cuda", comm.local_rank % gpus)
+        torch.cuda.set_device(device)
+        return device
+    if conf.device == "cuda":
+        raise ResourceError("R633", "no GPU that torch can use", "train.device: cuda", "--set train.device=auto")
+    return torch.device("cpu")

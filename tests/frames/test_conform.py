@@ -1,0 +1,179 @@
+"""Source rows in the contracts' words: ids kept exactly, instants and amounts exact, nothing throws."""
+
+from __future__ import annotations
+
+import datetime as dt
+import math
+import random
+from decimal import ROUND_HALF_UP, Decimal
+from typing import Any
+
+import pytest
+
+from lstmrec.config.clean import EventSource, ItemSource, UserSource
+from lstmrec.contracts.errors import ConfigError, DataError
+from lstmrec.frames import conform
+from lstmrec.frames.names import Named, kept, resolve
+
+HOUR = 3_600_000_000
+
+
+def events(frame: Any, **named: Any) -> list[Any]:
+    source = EventSource(path=["x"], **{"user_id": "u", "item_id": "i", "time": "t", **named})
+    return list(conform.conform_events(frame, source).collect())
+
+
+def texts(spark: Any, values: list[Any], kind: str) -> list[str | None]:
+    frame = spark.createDataFrame([(n, v) for n, v in enumerate(values)], f"n int, v {kind}")
+    named = resolve(frame, {"v": "v"}, "test")["v"]
+    return [r[0] for r in frame.orderBy("n").select(conform.text(named, "test")).collect()]
+
+
+def test_ids_are_kept_exactly(spark: Any) -> None:
+    ids = ["007", "7", " 7\t", "Ünï·cødé 日本", "a b", "", "  ", "\u00a07", "x" * 300, "a\0b", None, "1.0", "1e3"]
+    expected = ["007", "7", "7", "Ünï·cødé 日本", "a b", "", "", "\u00a07", "x" * 300, "a\0b", None, "1.0", "1e3"]
+    assert texts(spark, ids, "string") == expected
+
+
+def test_numbers_print_as_integers_where_they_are(spark: Any) -> None:
+    assert texts(spark, [2**53 + 1, -(2**63), 7], "bigint") == ["9007199254740993", "-9223372036854775808", "7"]
+    doubles = [7.0, -7.0, 1e20, 0.5, -0.0, math.nan, math.inf, None]
+    assert texts(spark, doubles, "double") == ["7", "-7", "1" + "0" * 20, "0.5", "0", None, None, None]
+    assert texts(spark, [Decimal("7.00"), Decimal("7.50")], "decimal(10,2)") == ["7", "7.50"]
+    assert texts(spark, [True, None], "boolean") == ["true", None]
+
+
+def test_an_array_is_no_id(spark: Any) -> None:
+    frame = spark.createDataFrame([([1],)], "v array<int>")
+    with pytest.raises(ConfigError, match="C304"):
+        conform.text(resolve(frame, {"v": "v"}, "clean.events")["v"], "clean.events.user_id")
+
+
+@pytest.mark.parametrize("unit,step", [("s", 1_000_000), ("ms", 1_000), ("us", 1)])
+def test_numeric_times(spark: Any, unit: str, step: int) -> None:
+    frame = spark.createDataFrame([("u", "i", 12), ("u", "i", -12), ("u", "i", None)], "u string, i string, t bigint")
+    assert [r["time"] for r in events(frame, time_unit=unit)] == [12 * step, -12 * step, None]
+
+
+def test_nanoseconds_and_fractions_go_down(spark: Any) -> None:
+    frame = spark.createDataFrame(
+        [("u", "i", 1_999), ("u", "i", -1), ("u", "i", 2**63 - 1)], "u string, i string, t bigint"
+    )
+    assert [r["time"] for r in events(frame, time_unit="ns")] == [1, -1, (2**63 - 1) // 1000]
+    frame = spark.createDataFrame(
+        [("u", "i", 1.5), ("u", "i", math.nan), ("u", "i", 1e300)], "u string, i string, t double"
+    )
+    assert [r["time"] for r in events(frame, time_unit="s")] == [1_500_000, None, None]
+
+
+def test_a_number_needs_its_unit(spark: Any) -> None:
+    frame = spark.createDataFrame([("u", "i", 1)], "u string, i string, t bigint")
+    with pytest.raises(ConfigError, match="time_unit"):
+        events(frame)
+
+
+def test_text_times(spark: Any) -> None:
+    known = {
+        "1970-01-01 01:00:00": HOUR, "1970-01-01T01:00:00Z": HOUR, " 1970-01-01T03:00:00+02:00 ": HOUR, "1970-01-01": 0,
+        "1969-12-31 23:00:00": -HOUR, "12:30": None, "yesterday": None, "": None, "1970-13-01": None,
+        "1514764800": None,
+    }  # fmt: skip
+    frame = spark.createDataFrame([("u", "i", t) for t in [*known, None]], "u string, i string, t string")
+    assert [r["time"] for r in events(frame)] == [*known.values(), None]
+
+
+def test_timestamps_and_dates(spark: Any) -> None:
+    frame = spark.sql("select 'u' u, 'i' i, timestamp'1970-01-01 01:00:00.000001 UTC' t, date'1970-01-02' d, "
+                      "timestamp_ntz'1970-01-01 01:00:00' n")  # fmt: skip
+    assert [events(frame, time=c)[0]["time"] for c in ("t", "d", "n")] == [HOUR + 1, 24 * HOUR, HOUR]
+    instant = dt.datetime(2017, 1, 1, 11, 53, 26, tzinfo=dt.UTC)
+    made = spark.createDataFrame([("u", "i", instant)], "u string, i string, t timestamp")
+    assert events(made)[0]["time"] == int(instant.timestamp()) * 1_000_000
+
+
+def test_amounts_are_exact_minor_units(spark: Any) -> None:
+    rng = random.Random(5)
+    values = [0.29, 1.005, -1.005, 0.0, 12.345, 1e15, math.nan, math.inf, -math.inf, 1e300, None]
+    values += [round(rng.uniform(-1e4, 1e4), rng.randint(0, 5)) for _ in range(200)]
+    frame = spark.createDataFrame(
+        [("u", "i", n, v) for n, v in enumerate(values)], "u string, i string, t bigint, v double"
+    )
+    found = {r["time"]: r["value"] for r in events(frame, time_unit="us", value="v")}
+    for n, v in enumerate(values):
+        cents = None
+        if v is not None and math.isfinite(v) and abs(v) < 1e24:
+            cents = int((Decimal(repr(v)) * 100).quantize(Decimal(1), ROUND_HALF_UP))
+        assert found[n] == cents, v
+
+
+def test_what_is_no_number_is_null(spark: Any) -> None:
+    rows = [("12.34", "3", "5"), ("", "x", "5.5"), ("12,34", "1.5", "1e2"), (" 1 ", "NaN", "NaN")]
+    frame = spark.createDataFrame([("u", "i", *r) for r in rows], "u string, i string, v string, q string, p string")
+    found = events(frame, time=None, value="v", quantity="q", position="p")
+    assert [(r["value"], r["quantity"], r["position"]) for r in found] == [
+        (1234, 3, 5), (None, None, None), (None, 2, 100), (100, None, None)
+    ]  # fmt: skip
+
+
+def test_columns_are_names_before_they_are_sql(spark: Any) -> None:
+    frame = spark.createDataFrame([("a", "b", "c", 1)], "`user.id` string, `item id` string, `x+y` string, t bigint")
+    (row,) = events(frame, user_id="user.id", item_id="item id", event_type="x+y", time_unit="s")
+    assert (row["user_id"], row["item_id"], row["event_type"]) == ("a", "b", "c")
+    (row,) = events(frame, user_id="concat(`user.id`, '!')", item_id="'fixed'", event_type="'buy'", time_unit="s")
+    assert (row["user_id"], row["item_id"], row["event_type"]) == ("a!", "fixed", "buy")
+
+
+def test_missing_columns_are_all_named(spark: Any) -> None:
+    frame = spark.createDataFrame([("a", 1)], "u string, t bigint")
+    with pytest.raises(DataError) as caught:
+        events(frame, user_id="who", item_id="what", time_unit="s")
+    assert "who" in caught.value.what and "what" in caught.value.what and "u, t" in caught.value.hint
+    with pytest.raises(ConfigError, match="C303"):
+        events(frame, user_id="u +* 1", item_id="u", time_unit="s")
+
+
+def test_where_keeps_the_rows_that_hold(spark: Any) -> None:
+    frame = spark.createDataFrame([(1,), (None,), (3,)], "n int")
+    assert [r["n"] for r in kept(frame, "n > 1", "clean.events").collect()] == [3]
+    assert kept(frame, None, "clean.events").count() == 3
+    with pytest.raises(ConfigError, match="C303"):
+        kept(frame, "n + 1", "clean.events")
+
+
+def test_items(spark: Any) -> None:
+    rows = [
+        (1, " Red Tea ", ["Drama", " drama", None, "", "Comedy"], "X", 1.5, "7"),
+        (2, None, None, None, math.nan, "no"),
+    ]
+    frame = spark.createDataFrame(rows, "id int, title string, genres array<string>, b string, n double, s string")
+    source = ItemSource(path=["x"], item_id="id", title="title", tags=["genres", "b"], text=["title", "genres"],
+                        numeric={"n": "n", "s": "s"})  # fmt: skip
+    first, second = sorted(conform.conform_items(frame, source).collect(), key=lambda r: r["item_id"])
+    assert first["tags"] == ["b=x", "genres=comedy", "genres=drama"]
+    assert (first["title"], first["numeric"]) == ("Red Tea", {"n": 1.5, "s": 7.0})
+    assert first["text"].split() == ["Red", "Tea", "Drama", "drama", "Comedy"]
+    assert (second["tags"], second["title"], second["text"], second["numeric"]) == ([], None, None, {})
+
+
+def test_users(spark: Any) -> None:
+    frame = spark.createDataFrame([(1, "F", 18.0), (2, " ", None)], "id int, sex string, age double")
+    found = conform.conform_users(frame, UserSource(path=["x"], user_id="id", attributes=["sex", "age"])).collect()
+    assert {r["user_id"]: r["attributes"] for r in found} == {"1": {"sex": "F", "age": "18"}, "2": {}}
+
+
+def test_hash_tells_nulls_apart(spark: Any) -> None:
+    frame = spark.createDataFrame([("a", None), (None, "a"), ("a", "a"), ("a", "a")], "x string, y string")
+    hashes = [r[0] for r in frame.select(conform.hash_of(frame["x"], frame["y"])).collect()]
+    assert len(set(hashes)) == 3 and hashes[2] == hashes[3]
+
+
+def test_the_source_row_of_any_type(spark: Any) -> None:
+    frame = spark.sql("select 1 a, null b, map('k', 1) c, interval '1' day d, array(1) e, X'00ff' f, 'x' `g.h`")
+    (row,) = frame.select(*conform.source_row(frame)).collect()
+    assert row["_row"]["a"] == 1 and row["_row"]["g.h"] == "x" and isinstance(row["_tie"], int)
+
+
+def test_named_carries_the_type(spark: Any) -> None:
+    named = resolve(spark.createDataFrame([(1,)], "n int"), {"a": "n", "b": "n / 2", "c": None}, "x")
+    assert isinstance(named["a"], Named) and named["a"].kind.simpleString() == "int"
+    assert named["b"].kind.simpleString() == "double" and "c" not in named

@@ -1,0 +1,78 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from lstmrec import versions
+from lstmrec.config.run import Config
+from lstmrec.config.train import TrainConfig
+from lstmrec.contracts import tables
+from lstmrec.jobs import train as job
+from lstmrec.model.build import load
+from lstmrec.store import door
+from tests.training.tables import config, write_all
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    write_all(tmp_path)
+    return tmp_path
+
+
+def key(conf: Config) -> str:
+    return door.ticket(job, conf).skip_key
+
+
+def test_it_commits_the_best_weights_and_then_skips(root: Path) -> None:
+    first = door.walk(job, config(root, epochs=2, ema=0.9))
+    assert first.state == "ok"
+    manifest = versions.current(str(root), tables.BUNDLE)
+    assert [f.path for f in manifest.files] == ["log.jsonl", "model.json", "weights.safetensors"]
+    place = versions.verify_files(str(root), manifest)
+    load(place)
+    log = [json.loads(line) for line in Path(place, "log.jsonl").read_text().splitlines()]
+    facts = manifest.facts
+    assert (facts["epochs"], facts["items"]) == (2, "encoded_items-print")
+    assert log[facts["best_epoch"] - 1]["ndcg_10"] == facts["ndcg_10"] == max(r["ndcg_10"] for r in log)
+    assert log[facts["best_epoch"] - 1]["step"] == facts["steps"] and set(facts) >= {"hr_10", "told"}
+    assert not (root / "_work" / "train" / manifest.skip_key[:12]).exists()  # its checkpoints have done their duty
+    assert "best epoch" in door.line("train", first)
+
+    again = door.walk(job, config(root, epochs=2, ema=0.9, stall_s=77))
+    assert (again.state, again.manifest.version) == ("skip", manifest.version)
+    forced = door.walk(job, config(root, epochs=2, ema=0.9), force=True)
+    # Another bundle, the same net: what it is does not depend on how long it took.
+    assert forced.manifest.version != manifest.version and forced.manifest.fingerprint == manifest.fingerprint
+
+
+def test_what_makes_the_result_is_in_the_key_and_what_does_not_is_out(root: Path) -> None:
+    base = key(config(root))
+    hows: dict[str, Any] = {
+        "launch": "horovodrun", "ranks": 2, "comm": "torch", "reader": "petastorm", "device": "auto", "threads": 3,
+        "checkpoint_steps": 3, "keep_checkpoints": 5, "stall_s": 9, "hosts": "a:1", "network": "eth0",
+    }  # fmt: skip
+    assert hows.keys() == job.HOW and all(key(config(root, **{k: v})) == base for k, v in hows.items())
+    whats: dict[str, Any] = {"epochs": 4, "shards": 4, "batch": 16, "ema": 0.5, "patience": 2, "loss": "sampled",
+                             "model": {"layers": 2}}  # fmt: skip
+    assert all(key(config(root, **{k: v})) != base for k, v in whats.items())
+    assert {s.removeprefix("train.") for s in job.SECTIONS if "." in s} == set(TrainConfig.model_fields) - job.HOW
+
+
+def test_running_again_goes_on_from_the_checkpoint(
+    root: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def dies(*_: Any, **__: Any) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as m:
+        m.setattr("lstmrec.training.loop.export", dies)
+        with pytest.raises(KeyboardInterrupt):
+            door.walk(job, config(root, epochs=2))
+    assert versions.log(str(root), "bundle") == []
+    door.walk(job, config(root, epochs=2))
+    said = capsys.readouterr().out
+    assert said.count("train  epoch 1/2") == 1 and "goes on from step 12" in said
+    assert len(versions.log(str(root), "bundle")) == 1

@@ -1,0 +1,144 @@
+"""A small committed root, made by pyarrow: what lookup, report and the command line read, without Spark."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from lstmrec import files, versions
+from lstmrec.config.load import validate
+from lstmrec.config.run import Config
+from lstmrec.contracts import tables
+from lstmrec.contracts.kinds import arrow_schema
+from lstmrec.contracts.manifest import DataFile, Manifest
+from lstmrec.contracts.tables import Table
+
+NASTY = "</script><img src=x onerror=1>"
+DAY = 86_400_000_000
+START = 1_500_000_000_000_000
+
+
+def config(root: Path, **more: Any) -> Config:
+    """A config with the model and three baselines."""
+    data: dict[str, Any] = {
+        "root": str(root),
+        "as_of": "2018-01-01T00:00:00Z",
+        "clean": {"events": {"path": ["none.parquet"]}},
+        "score": {
+            "recommenders": [{"kind": "model"}, {"kind": "popularity"}, {"kind": "personal"}, {"kind": "item_knn"}]
+        },
+        "report": {"users": 2, "ids": "open"},
+    }
+    for key, value in more.items():
+        data[key] = {**data.get(key, {}), **value} if isinstance(value, dict) else value
+    return validate(data)
+
+
+def put(
+    root: Path, contract: Table, rows: Sequence[Mapping[str, Any]], *, version: str = "v1", **more: Any
+) -> Manifest:
+    """Commit rows as Parquet, partition columns as folders."""
+    schema = arrow_schema(contract)
+    groups: dict[str, list[Mapping[str, Any]]] = {}
+    for row in rows:
+        groups.setdefault("/".join(f"{p}={row[p]}" for p in contract.partitions), []).append(row)
+    listed = []
+    inner = pa.schema([f for f in schema if f.name not in contract.partitions])
+    for place, part in groups.items():
+        path = files.join(place, "part-0.parquet") if place else "part-0.parquet"
+        target = Path(versions.folder(str(root), contract.name, version)) / "data" / path
+        target.parent.mkdir(parents=True, exist_ok=True)
+        plain = [{f.name: row.get(f.name) for f in inner} for row in part]
+        pq.write_table(pa.Table.from_pylist(plain, inner), target)
+        listed.append(DataFile(path, len(part), target.stat().st_size))
+    return versions.seal(
+        str(root), manifest(contract, version, files=tuple(listed), **({"rows_out": len(rows)} | more))
+    )
+
+
+def manifest(contract: Table, version: str, **more: Any) -> Manifest:
+    return Manifest(
+        contract.name, version, contract.major, contract.minor, "job", 1, more.pop("skip_key", "key"),
+        f"print-{contract.name}-{version}", "2018-01-01T00:00:00Z", seconds=12.5, **more,
+    )  # fmt: skip
+
+
+def event(user: str, item: str, day: int, role: str, index: int) -> dict[str, Any]:
+    return {"user_id": user, "item_id": item, "event_type": "buy", "time": START + day * DAY, "row_hash": 1,
+            "role": role, "index": index}  # fmt: skip
+
+
+def listed(recommender: str, role: str, user: str, items: Sequence[str]) -> dict[str, Any]:
+    return {
+        "recommender": recommender, "role": role, "user_id": user, "reason": "full_history", "history": 3, "model": "m",
+        "as_of": 0, "items": [{"item_id": i, "score": 9.0 - n, "rank": n + 1} for n, i in enumerate(items)],
+    }  # fmt: skip
+
+
+SPLIT = [
+    event("718", "b", 2, "train", 1), event("718", "a", 1, "train", 0), event("718", "c", 3, "validation", 2),
+    event("718", "d", 4, "test", 3), event("007", "a", 1, "train", 0), event("007", "b", 9, "test", 1),
+]  # fmt: skip
+TITLES = {"a": "Milk", "b": "Bread", "c": NASTY, "d": None}
+FIGURES = {"model": 0.41, "popularity": 0.18, "personal": 0.395, "item_knn": 0.42}
+
+
+def metric_rows(figures: Mapping[str, float] = FIGURES) -> list[dict[str, Any]]:
+    rows = []
+    for role in ("validation", "test"):
+        for name, value in figures.items():
+            for part, factor in (("all", 1.0), ("history:short", 0.8), ("history:long", 1.1), ("explore", 0.3)):
+                for metric in ("recall", "hr", "precision", "ndcg", "mrr", "map"):
+                    v = value * factor
+                    rows.append({"recommender": name, "role": role, "slice": part, "metric": metric, "k": 10,
+                                 "value": v, "low": v - 0.02, "high": v + 0.02, "users": 2014,
+                                 "protocol": "made"})  # fmt: skip
+            rows.append({"recommender": name, "role": role, "slice": "all", "metric": "coverage", "k": 10,
+                         "value": 0.2, "low": 0.2, "high": 0.2, "users": 2014,
+                         "protocol": "made"})  # fmt: skip
+    return rows
+
+
+def metric_facts(figures: Mapping[str, float] = FIGURES) -> dict[str, Any]:
+    test = {n: {f"{m}_10": v for m in ("recall", "ndcg", "mrr", "hr")} for n, v in figures.items()}
+    ours = figures["model"]
+    return {
+        "k": 10, "test": test, "validation": test, "without_list": {},
+        "differences": [{"recommender": n, "role": "test", "value": ours - v, "low": ours - v - 0.005,
+                         "high": ours - v + 0.005} for n, v in figures.items() if n != "model"],
+        "data": {"users": 2, "items": 4, "events": 6},
+        "beats_popularity": ours > figures["popularity"], "beats_item_knn": ours > figures["item_knn"],
+        "beats_personal": ours > figures["personal"],
+    }  # fmt: skip
+
+
+def root(path: Path, *, recommenders: Sequence[str] = tuple(FIGURES), figures: Mapping[str, float] = FIGURES) -> Config:
+    """Everything up to METRICS."""
+    conf = config(path)
+    put(path, tables.EVENTS, [], rows_in=100, rows_out=93, rows_rejected=7,
+        facts={"rejected": {"duplicate": 5, "null_item": 2}})  # fmt: skip
+    put(path, tables.REJECTS, [], rows_out=7)
+    put(path, tables.ITEMS, [], rows_in=4, rows_out=4)
+    put(path, tables.USERS, [{"user_id": u, "attributes": []} for u in ("718", "007")])
+    put(path, tables.CUTS, [])
+    put(path, tables.SPLIT, SPLIT)
+    items = [{"item": n + 2, "item_id": i, "title": t, "id": n + 2, "count": 1, "tags": [], "text": [], "numeric": []}
+             for n, (i, t) in enumerate(TITLES.items())]  # fmt: skip
+    put(path, tables.ENCODED_ITEMS, items)
+    log = [
+        {"epoch": e, "loss": 5.0 - e, "ndcg_10": 0.3 + 0.02 * e - 0.003 * e * e, "seconds": 12.0} for e in range(1, 7)
+    ]
+    place = versions.folder(str(path), "bundle", "v1")
+    files.create(files.join(place, "log.jsonl"), "\n".join(json.dumps(r) for r in log).encode())
+    versions.seal_files(str(path), manifest(tables.BUNDLE, "v1"))
+    lists = [listed(r, role, u, ["d", "c", "a"] if r == "model" else ["a", "b"])
+             for r in recommenders for role in ("validation", "test", "serve") for u in ("718", "007")]  # fmt: skip
+    made = put(path, tables.RECOMMENDATIONS, lists)
+    put(path, tables.METRICS, metric_rows(figures), facts=metric_facts(figures),
+        parents={"recommendations": made.fingerprint})  # fmt: skip
+    return conf

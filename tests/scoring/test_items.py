@@ -1,0 +1,93 @@
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pytest
+import torch
+
+from lstmrec import versions
+from lstmrec.contracts import tables
+from lstmrec.contracts.errors import DataError
+from lstmrec.contracts.kinds import arrow_schema
+from lstmrec.scoring import items
+from lstmrec.scoring.options import CHUNK
+from tests.model import worlds
+from tests.scoring import bundles
+
+
+def made(net: Any, rows: list[dict[str, Any]], sizes: list[int], total: int | None = None) -> pa.Table:
+    schema, batches, low = arrow_schema(tables.ENCODED_ITEMS), [], 0
+    for size in sizes:
+        batches.append(pa.RecordBatch.from_pylist(rows[low : low + size], schema=schema))
+        low += size
+    assert low == len(rows)
+    count = sum(r["count"] for r in rows) if total is None else total
+    return pa.Table.from_batches(items.vectors(iter(batches), net, count), arrow_schema(tables.ITEM_VECTORS))
+
+
+def test_vectors_are_those_of_the_whole_catalogue() -> None:
+    net, rows = worlds.net(**worlds.RICH).eval(), bundles.encoded(30)
+    with torch.no_grad():
+        vectors, bias = net.item_vectors(worlds.catalogue(30))
+    got = made(net, rows, [len(rows)])
+    assert got["item_id"].to_pylist() == [r["item_id"] for r in rows]
+    assert np.allclose(np.stack(got["vector"].to_pylist()), vectors[2:].numpy(), atol=1e-5)
+    assert np.allclose(got["bias"].to_numpy(), bias[2:].numpy(), atol=1e-5)
+    reserved = bundles.matrix(net, rows)
+    assert np.allclose(reserved[0][:2], vectors[:2].numpy(), atol=1e-5)
+    assert np.allclose(reserved[1][:2], bias[:2].numpy(), atol=1e-5)
+
+
+def test_chunks_do_not_depend_on_batches() -> None:
+    net, few = worlds.net(**worlds.RICH).eval(), bundles.encoded(30)
+    rows = [{**few[i % len(few)], "item": i + 2, "item_id": f"x{i}"} for i in range(2 * CHUNK + 5)]
+    whole = made(net, rows, [len(rows)])
+    cut = made(net, rows, [1, CHUNK - 3, 0, 1, CHUNK, 6])
+    assert whole.equals(cut) and whole.num_rows == len(rows)
+    first = made(net, rows[: CHUNK - 2], [CHUNK - 2], total=sum(r["count"] for r in rows))
+    assert first.equals(whole.slice(0, CHUNK - 2))
+
+
+def test_an_item_the_bundle_does_not_know_is_refused() -> None:
+    rows = [{**bundles.encoded(3)[0], "item": 500, "id": 500}]
+    with pytest.raises(DataError) as caught:
+        made(worlds.net(**worlds.RICH).eval(), rows, [1])
+    assert caught.value.code == "D705"
+
+
+def test_a_vector_that_is_not_finite_is_refused() -> None:
+    net = worlds.net(**worlds.RICH).eval()
+    with torch.no_grad():
+        net.item.norm.weight[0] = float("inf")
+    with pytest.raises(DataError) as caught:
+        made(net, bundles.encoded(5), [3])
+    assert caught.value.code == "D702"
+
+
+def test_written_files_hold_the_table_by_index(tmp_path: Path) -> None:
+    net, rows = worlds.net(**worlds.RICH).eval(), bundles.encoded(30)
+    bundles.seal_bundle(tmp_path, net)
+    manifest = bundles.seal_vectors(tmp_path, rows, files=3)
+    folder = tmp_path / "out"
+    folder.mkdir()
+    items.write(folder, net, str(tmp_path), manifest)
+    found = items.opened(folder)
+    vectors, bias = bundles.matrix(net, rows)
+    assert np.array_equal(found.vectors.numpy(), vectors) and np.array_equal(found.bias.numpy(), bias)
+    assert found.ids.to_pylist() == ["", "", *(r["item_id"] for r in rows)]
+
+
+def test_an_item_twice_is_refused(tmp_path: Path) -> None:
+    net, rows = worlds.net(**worlds.RICH).eval(), bundles.encoded(6)
+    bundles.seal_bundle(tmp_path, net)
+    rows[1]["item"] = 2
+    manifest = bundles.seal_vectors(tmp_path, rows, files=1)
+    folder = tmp_path / "out"
+    folder.mkdir()
+    with pytest.raises(DataError) as caught:
+        items.write(folder, net, str(tmp_path), manifest)
+    assert caught.value.code == "D701"
+    assert versions.current(str(tmp_path), tables.ITEM_VECTORS).version == bundles.VERSION

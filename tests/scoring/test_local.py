@@ -1,0 +1,44 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from lstmrec.contracts.errors import ResourceError
+from lstmrec.scoring import local
+
+NAME = "items-" + "0" * 32
+
+
+def test_made_once_and_only_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LSTMREC_CACHE", str(tmp_path / "cache"))
+    calls = []
+
+    def breaks(to: Path) -> None:
+        (to / "half").write_text("x")
+        raise OSError("disk full")
+
+    def make(to: Path) -> None:
+        calls.append(to)
+        (to / "a").write_text("a")
+
+    with pytest.raises(OSError, match="disk full"):
+        local.once(NAME, breaks)
+    folder = local.once(NAME, make)
+    assert local.once(NAME, make) == folder
+    assert len(calls) == 1 and [p.name for p in folder.iterdir()] == ["a"]
+    assert sorted(p.name for p in folder.parent.iterdir()) == [NAME, f"{NAME}.lock"]
+
+
+def test_only_digests_name_a_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LSTMREC_CACHE", str(tmp_path))
+    with pytest.raises(ValueError, match="no digest"):
+        local.once("items-../../etc", lambda to: None)
+
+
+def test_a_folder_others_can_write_to_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    tmp_path.chmod(0o777)
+    monkeypatch.setenv("LSTMREC_CACHE", str(tmp_path))
+    with pytest.raises(ResourceError) as caught:
+        local.place()
+    assert caught.value.code == "R701"

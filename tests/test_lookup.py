@@ -1,0 +1,55 @@
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+
+from lstmrec import lookup, versions
+from lstmrec.contracts import tables
+from lstmrec.contracts.errors import DataError
+from tests import made
+
+
+@pytest.fixture
+def conf(tmp_path):
+    return made.root(tmp_path)
+
+
+def test_history_is_what_came_before_the_role_in_order(conf):
+    assert [e["item_id"] for e in lookup.history(conf.root, "718", "serve")] == ["a", "b", "c", "d"]
+    assert [e["item_id"] for e in lookup.history(conf.root, "718", "test")] == ["a", "b", "c"]
+    assert [e["item_id"] for e in lookup.history(conf.root, "718", "validation")] == ["a", "b"]
+    assert lookup.history(conf.root, "7") == []
+
+
+def test_lists_carry_titles_and_ids_stay_text(conf):
+    found = lookup.lists(conf.root, "007", "serve", ["model"])
+    assert list(found) == ["model"]
+    assert [(i.rank, i.item_id, i.title) for i in found["model"].items] == [
+        (1, "d", None), (2, "c", made.NASTY), (3, "a", "Milk"),
+    ]  # fmt: skip
+    assert set(lookup.lists(conf.root, "007", "test")) == set(made.FIGURES)
+    assert lookup.lists(conf.root, "7", "serve") == {}
+
+
+def test_live_wins_over_a_newer_head(conf, tmp_path):
+    versions.append(conf.root, "recommendations", "v1", "live")
+    made.put(tmp_path, tables.RECOMMENDATIONS, [made.listed("model", "serve", "718", ["b"])], version="v2")
+    assert [i.item_id for i in lookup.lists(conf.root, "718", "serve", ["model"])["model"].items] == ["d", "c", "a"]
+    head = versions.current(conf.root, tables.RECOMMENDATIONS)
+    assert [i.item_id for i in lookup.lists(conf.root, "718", "serve", ["model"], head)["model"].items] == ["b"]
+
+
+def test_examples_are_chosen_by_digest_and_unknown_users_refused(conf):
+    both = lookup.some_users(conf.root, "model", "test", 5)
+    assert sorted(both) == ["007", "718"]
+    assert lookup.some_users(conf.root, "model", "test", 1) == both[:1]
+    lookup.known_user(conf.root, "007")
+    with pytest.raises(DataError, match="D820"):
+        lookup.known_user(conf.root, "7")
+
+
+def test_needs_neither_spark_nor_torch():
+    code = "import lstmrec.lookup, sys; assert not {'pyspark', 'torch'} & set(sys.modules)"
+    subprocess.run([sys.executable, "-c", code], check=True)
