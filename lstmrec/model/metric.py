@@ -24,9 +24,12 @@ def metrics(scores: Tensor, targets: Tensor, k: int) -> dict[str, Tensor]:
     real = targets > 0
     known = real & (targets < scores.shape[1])
     mine = scores.gather(1, torch.where(known, targets, 0)).double().masked_fill(~known, -torch.inf)
-    ranked = scores.double().sort(dim=1).values.contiguous()
-    above = scores.shape[1] - torch.searchsorted(ranked, mine, right=True)
-    equal = scores.shape[1] - torch.searchsorted(ranked, mine) - above
+    # Only scores of at least the k-th matter: what is above one of them, and its ties but for those of the k-th itself,
+    # stands among the best k.
+    best = scores.topk(min(k, scores.shape[1]), dim=1).values
+    last = best[:, -1:]
+    above = (best[:, None] > mine[:, :, None]).sum(2)
+    equal = torch.where(mine > last, (best[:, None] == mine[:, :, None]).sum(2), (scores == last).sum(1, keepdim=True))
     shown = mine > -torch.inf
     gain = torch.zeros(k + 1, dtype=torch.float64, device=scores.device)
     gain[1:] = torch.log2(torch.arange(2, k + 2, device=scores.device).double()).reciprocal().cumsum(0)
