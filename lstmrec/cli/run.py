@@ -16,6 +16,7 @@ from rich.text import Text
 
 from lstmrec import files, versions
 from lstmrec.cli import shown
+from lstmrec.cli.doctor import versions_fit
 from lstmrec.cli.local_spark import Sessions
 from lstmrec.cli.lock import locked
 from lstmrec.cli.options import ConfigFiles, Overrides, config_of
@@ -36,6 +37,8 @@ def run(
 ) -> None:
     """Walk the jobs from raw events to lists, metrics and the report, and publish."""
     chosen = selection(from_, to, only)
+    if misfits := versions_fit():
+        raise ResourceError("R010", f"versions that do not fit: {'; '.join(misfits)}", hint="lstmrec doctor says more")
     conf = config_of(config, set_)
     console = Console(highlight=False, soft_wrap=True)
     name = new_run(conf)

@@ -103,7 +103,7 @@ def slices(rows: Sequence[Mapping[str, Any]], names: Sequence[str], k: int) -> l
 
 
 def funnel(manifests: Mapping[str, Manifest]) -> list[dict[str, Any]]:
-    """Per source of s1: rows in, refused by reason (most first), rows out."""
+    """Per source of s1: rows in, refused by reason (most first), added (users known from events alone), rows out."""
     out = []
     for name in ("events", "items", "users"):
         m = manifests.get(name)
@@ -112,9 +112,9 @@ def funnel(manifests: Mapping[str, Manifest]) -> list[dict[str, Any]]:
         refused = {str(k): int(v) for k, v in m.facts.get("rejected", {}).items()}
         rows_in = int(m.facts.get("source", 0)) or m.rows_in
         top = sorted(refused.items(), key=lambda pair: (-pair[1], pair[0]))
-        out.append(
-            {"source": name, "in": rows_in, "out": m.rows_out, "rejected": sum(refused.values()), "reasons": top}
-        )
+        lost = sum(refused.values())
+        out.append({"source": name, "in": rows_in, "out": m.rows_out, "rejected": lost, "reasons": top,
+                    "added": m.rows_out - rows_in + lost})  # fmt: skip
     return out
 
 

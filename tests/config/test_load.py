@@ -100,6 +100,11 @@ def test_without_a_clock_nothing_may_ask_for_one() -> None:
         validate(SMALL | {"clean": {"events": {"path": ["e"], "time": None}}} | leave_last)
 
 
+def test_the_cluster_overlay_lies_over_any_config(tmp_path: Path) -> None:
+    conf = load([yaml(tmp_path, MINIMAL), str(Path(__file__).parents[2] / "conf" / "cluster.yaml")])
+    assert conf.train.launch == "on_spark" and conf.sequence.files_multiple % conf.train.shards == 0
+
+
 def test_config_is_frozen_and_as_of_is_exact() -> None:
     conf = validate(SMALL | {"as_of": "2018-01-01T11:53:26.000001+02:00"})
     assert conf.as_of == "2018-01-01T09:53:26.000001Z"

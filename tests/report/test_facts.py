@@ -34,7 +34,8 @@ def test_funnel_adds_up_and_lists_most_refused_first():
     users = made.manifest(tables.USERS, "v1", rows_in=7, rows_out=7, facts={"source": 0, "rejected": {}})
     got = facts.funnel({"events": events, "users": users})
     assert got[0]["reasons"] == [("a", 4), ("b", 4), ("c", 2)]
-    assert got[0]["in"] == got[0]["out"] + got[0]["rejected"]
+    assert got[0]["in"] == got[0]["out"] + got[0]["rejected"] and got[0]["added"] == 0
+    assert got[1]["in"] + got[1]["added"] == got[1]["out"]
 
 
 def test_a_torn_log_is_read_as_far_as_it_goes():

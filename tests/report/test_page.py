@@ -36,7 +36,8 @@ def test_small_words():
 def test_findings_are_sentences_about_the_figures():
     facts = {
         "leaderboard": BOARD, "training": [{"epoch": 1, "ndcg_10": 0.3}, {"epoch": 2, "ndcg_10": 0.2}], "ours": "model",
-        "funnel": [{"source": "events", "in": 10, "out": 9, "rejected": 1, "reasons": [("future", 1)]}],
+        "funnel": [{"source": "events", "in": 10, "out": 9, "rejected": 1, "reasons": [("future", 1)],
+                    "added": 0}],
         "slices": [{"slice": "all", "recommender": "model", "value": 0.4}], "cost": [{"job": "train", "seconds": 61.0}],
     }  # fmt: skip
     assert page.findings(facts) == {
