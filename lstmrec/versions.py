@@ -110,12 +110,12 @@ def seal_files(root: str, manifest: Manifest) -> Manifest:
     return seal(root, replace(manifest, files=tuple(listed), fingerprint=fingerprint))
 
 
-def verify_files(root: str, manifest: Manifest) -> str:
-    """The folder of a version of plain files, each checked against size and sha256 (DataError D106)."""
-    place = folder(root, manifest.table, manifest.version)
+def verify_files(root: str, manifest: Manifest, place: str | None = None) -> str:
+    """The folder of a version of plain files (or of a copy of it), each checked against its sha256 (DataError D106)."""
+    place = place or folder(root, manifest.table, manifest.version)
     for f in manifest.files:
         path = files.join(place, f.path)
         if not files.exists(path) or files.sha256(path) != f.sha256:
             raise DataError("D106", f"{f.path} is not the file that was committed", path,
-                            "restore it, or train again")  # fmt: skip
+                            "restore it, or train again; a copy in a cache: remove its folder")  # fmt: skip
     return place

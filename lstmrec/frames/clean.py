@@ -140,7 +140,7 @@ def _own_rules(frame: DataFrame, conf: CleanConfig) -> Iterable[Refusal]:
         where = f"clean.rules.{n}"
         named = resolve(frame.select(*tables.EVENTS.names), {"when": rule.when}, where)["when"]
         if not isinstance(named.kind, T.BooleanType):
-            raise ConfigError("C303", f"{rule.when!r} is no condition", f"{where}.when")
+            raise ConfigError("C307", f"{rule.when!r} is no condition", f"{where}.when")
         yield rule.name, named.column, F.lit(None).cast("string")
 
 

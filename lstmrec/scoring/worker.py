@@ -48,10 +48,7 @@ def the_net(root: str, version: str) -> Net:
                     shutil.copyfileobj(source, target)
 
     folder = local.once(f"bundle-{digest([root, version, manifest.fingerprint])[:32]}", fetch)
-    for f in manifest.files:
-        if files.sha256(str(folder / f.path)) != f.sha256:
-            raise DataError("D106", f"{f.path} is not the file that was committed", str(folder), "remove that folder")
-    return load(str(folder))
+    return load(versions.verify_files(root, manifest, str(folder)))
 
 
 @lru_cache(maxsize=2)

@@ -85,7 +85,7 @@ def test_imports_keep_to_the_floors() -> None:
     ],
 )
 def test_what_a_clean_process_does_not_load(module: str, absent: tuple[str, ...]) -> None:
-    code = f"import {module}, sys; bad = [m for m in {absent!r} if m in sys.modules]; sys.exit(', '.join(bad))"
+    code = f"import {module}, sys; bad = [m for m in {absent!r} if m in sys.modules]; sys.exit(', '.join(bad) or 0)"
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.returncode == 0, f"{module} loads {done.stderr[-500:]}"
 
@@ -158,7 +158,8 @@ def test_an_error_code_means_one_thing() -> None:
                 code = node.args[0]
                 if isinstance(code, ast.Constant) and re.fullmatch(r"[A-Z]\d{3}", str(code.value)):
                     where.setdefault(str(code.value), set()).add(str(path))
-    assert where and {c: sorted(p) for c, p in where.items() if len(p) > 1} == {}
+    shared = {"R601"}  # Horovod is not installed: whoever starts it says so
+    assert where and {c: sorted(p) for c, p in where.items() if len(p) > 1 and c not in shared} == {}
 
 
 def test_the_package_holds_its_version_and_nothing_else() -> None:
