@@ -53,6 +53,8 @@ def test_your_own_table(spark: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPa
     """The ten lines of YAML and the two commands below them, on a CSV with those columns."""
     (yaml,) = blocks("yaml")
     run, show = (c for c in commands() if c[:2] in (["lstmrec", "run"], ["lstmrec", "show-user"]))
+    # The shared session's JVM keeps the folder it was started in, so paths are made absolute.
+    yaml = yaml.replace("data/orders.csv", f"{tmp_path}/data/orders.csv").replace("runs/shop", f"{tmp_path}/runs/shop")
     monkeypatch.chdir(tmp_path)
     (tmp_path / "shop.yaml").write_text(yaml)
     (tmp_path / "data").mkdir()

@@ -87,7 +87,7 @@ def test_rules_of_ones_own(spark: Any) -> None:
     rows = [("a", "b", DAY, None, "1", q) for q in ("3", "2", None)]
     found = judge(spark, rows, config(rules=[rule]))
     assert [r["reject_reason"] for r in found] == ["returned", None, None]
-    with pytest.raises(ConfigError, match="C303"):
+    with pytest.raises(ConfigError, match="C307"):
         judge(spark, rows, config(rules=[{"name": "x", "when": "quantity + 1"}]))
 
 
