@@ -61,6 +61,13 @@ def walk(folder: str) -> dict[str, int]:
     return {path.removeprefix(prefix): int(info["size"]) for path, info in sorted(fs.find(inner, detail=True).items())}
 
 
+def remove(folder: str) -> None:
+    """Remove a folder of our own and all below it; nothing where there is none."""
+    fs, inner = _fs(folder)
+    if fs.exists(inner):
+        fs.rm(inner, recursive=True)
+
+
 def open_read(path: str) -> IO[bytes]:
     """A binary reader."""
     fs, inner = _fs(path)

@@ -34,7 +34,7 @@ class DataFile:
 
 @dataclass(frozen=True)
 class Manifest:
-    """A committed version of a table."""
+    """A committed version of a table. buckets: hash buckets its rows lie by (0: readers cannot count on any)."""
 
     table: str
     version: str
@@ -52,6 +52,7 @@ class Manifest:
     parents: Mapping[str, str] = field(default_factory=dict)
     config: Mapping[str, Any] = field(default_factory=dict)
     facts: Mapping[str, Any] = field(default_factory=dict)
+    buckets: int = 0
     files: tuple[DataFile, ...] = ()
 
     def to_json(self) -> str:

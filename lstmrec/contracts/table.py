@@ -29,7 +29,8 @@ class Table:
 
     key: columns whose values are unique together (empty: none). order: the columns rows are sorted by inside a group.
     invariants: name -> SQL that must hold for every row, checked in the one pass of `store.checks`. partitions:
-    columns that become folders. major moves when old readers break, minor when a nullable column is added.
+    columns that become folders. cluster: columns whose rows of equal values lie in one file, sorted by them, then
+    `order`. major moves when old readers break, minor when a nullable column is added.
     """
 
     name: str
@@ -38,6 +39,7 @@ class Table:
     order: tuple[str, ...] = ()
     invariants: tuple[tuple[str, str], ...] = ()
     partitions: tuple[str, ...] = ()
+    cluster: tuple[str, ...] = ()
     major: int = 1
     minor: int = 0
     doc: str = ""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import unquote, urlparse
@@ -14,14 +14,16 @@ from lstmrec import files, versions
 from lstmrec.contracts.errors import DataError
 from lstmrec.contracts.manifest import DataFile, Manifest
 from lstmrec.contracts.tables import Table
-from lstmrec.store import checks
+from lstmrec.store import checks, layout
+from lstmrec.store.read import opened
 
 
 @dataclass(frozen=True)
 class Ticket:
     """What a job's commits have in common: made by `store.door.ticket`.
 
-    started: seconds of `time.monotonic` (durations alone read a clock).
+    started: seconds of `time.monotonic` (durations alone read a clock). unsealed: folders of staged versions, which
+    `store.work.desk` removes when the job ends without having sealed them.
     """
 
     root: str
@@ -32,6 +34,7 @@ class Ticket:
     parents: Mapping[str, str] = field(default_factory=dict)
     config: Mapping[str, Any] = field(default_factory=dict)
     started: float = field(default_factory=time.monotonic)
+    unsealed: list[str] = field(default_factory=list, compare=False)
 
     def manifest(self, contract: Table, version: str, **more: Any) -> Manifest:
         """A manifest of this job for one table."""
@@ -43,46 +46,82 @@ class Ticket:
         )  # fmt: skip
 
 
-def stage(frame: DataFrame, ticket: Ticket, contract: Table, *, one_file_per_partition: bool = False) -> str:
-    """Write a frame's files into a new version folder; the version stays invisible. Returns its id.
+@dataclass(frozen=True)
+class Staged:
+    """A version whose files lie there, invisible until it is sealed.
 
-    Columns must be exactly the contract's (DataError D113). one_file_per_partition: rows are brought together by the
-    partition columns first, so that each partition folder gets one file, in the order of `contract.order`.
+    place: its data folder. sizes: path below it -> bytes, of the table's rows alone. buckets: what its rows lie by.
+    rows: the table, read back. whole: all that was written, with columns that the contract has not and rows that
+    `stage(apart=...)` kept out of the table.
     """
-    if sorted(frame.columns) != sorted(contract.names):
-        raise DataError("D113", f"columns {sorted(set(frame.columns) ^ set(contract.names))} are not as declared",
+
+    version: str
+    place: str
+    sizes: Mapping[str, int]
+    buckets: int
+    rows: DataFrame
+    whole: DataFrame
+    apart: str | None = None
+
+
+def stage(frame: DataFrame, ticket: Ticket, contract: Table, *, buckets: int = 0, apart: str | None = None,
+          one_file_per_partition: bool = False, finish: Callable[[DataFrame], DataFrame] | None = None
+          ) -> Staged:  # fmt: skip
+    """Write a frame's files into a new version folder.
+
+    Columns must be exactly the contract's (DataError D113). buckets: lay a clustered table out by so many.
+    apart: a flag column of the frame; rows that have it are written in the same job but are not of the table; the
+    frame may then have more columns. one_file_per_partition: rows are brought together by the partition columns first,
+    so that each partition folder gets one file, in the order of `contract.order`; `finish` makes the columns that are
+    too wide to travel, after that.
+    """
+    extra = set(frame.columns) ^ set(contract.names) if finish is None else set()
+    if extra and (apart is None or not set(contract.names) < set(frame.columns)):
+        raise DataError("D113", f"columns {sorted(extra)} are not as declared",
                         f"table {contract.name}", "the job must select exactly the contract's columns")  # fmt: skip
     version = versions.new_version(ticket.skip_key)
     place = files.join(versions.folder(ticket.root, contract.name, version), "data")
-    if one_file_per_partition:
-        frame = frame.repartition(*contract.partitions).sortWithinPartitions(*contract.partitions, *contract.order)
-    writer = frame.write.mode("errorifexists").partitionBy(*contract.partitions)
-    writer.option("maxRecordsPerFile", 0).parquet(place)
-    return version
+    ticket.unsealed.append(versions.folder(ticket.root, contract.name, version))
+    partitions = [*([apart] if apart else []), *contract.partitions]
+    if buckets:
+        buckets = layout.write(frame, place, contract.cluster, contract.order, buckets, partitions=partitions)
+    else:
+        if one_file_per_partition:
+            frame = frame.repartition(*contract.partitions).sortWithinPartitions(*contract.partitions, *contract.order)
+        frame = finish(frame) if finish else frame
+        writer = frame.write.mode("errorifexists").partitionBy(*partitions)
+        writer.option("maxRecordsPerFile", 0).parquet(place)
+    sizes = {p: n for p, n in files.walk(place).items() if not p.rsplit("/", 1)[-1].startswith(("_", "."))}
+    others = [p for p in sizes if apart and p.startswith(f"{apart}=true/")]
+    ours = {p: sizes[p] for p in sorted(sizes) if p not in others}
+    spark = frame.sparkSession
+    rows = opened(spark, place, [files.join(place, p) for p in ours], contract, buckets)
+    whole = rows
+    if apart:
+        whole = spark.createDataFrame([], frame.schema)
+    if apart and sizes:
+        reader = spark.read.schema(frame.schema).option("basePath", place)
+        whole = reader.parquet(*[files.join(place, p) for p in sizes])
+        whole = layout.known(whole, contract.cluster, contract.order, buckets).select(*frame.columns)
+    return Staged(version, place, ours, buckets, rows, whole, apart)
 
 
 def commit(frame: DataFrame, ticket: Ticket, contract: Table, *, rows_in: int | None = None, rows_rejected: int = 0,
-           facts: Mapping[str, Any] | None = None, one_file_per_partition: bool = False, keys: bool = True
-           ) -> Manifest:  # fmt: skip
+           facts: Mapping[str, Any] | None = None, buckets: int = 0, one_file_per_partition: bool = False,
+           finish: Callable[[DataFrame], DataFrame] | None = None, keys: bool = True) -> Manifest:  # fmt: skip
     """Stage, verify, seal. rows_in: where given, rows_in = rows_out + rows_rejected is checked (DataError D114)."""
-    version = stage(frame, ticket, contract, one_file_per_partition=one_file_per_partition)
-    return seal_staged(frame.sparkSession, ticket, contract, version, rows_in=rows_in, rows_rejected=rows_rejected,
-                       facts=facts, keys=keys)  # fmt: skip
+    staged = stage(frame, ticket, contract, buckets=buckets, one_file_per_partition=one_file_per_partition,
+                   finish=finish)  # fmt: skip
+    return seal(staged, ticket, contract, rows_in=rows_in, rows_rejected=rows_rejected, facts=facts, keys=keys)
 
 
-def seal_staged(
-    spark: Any, ticket: Ticket, contract: Table, version: str, *, rows_in: int | None = None, rows_rejected: int = 0,
-    facts: Mapping[str, Any] | None = None, keys: bool = True,
-) -> Manifest:  # fmt: skip
-    """Verify a staged version from what was written, and seal it."""
-    place = files.join(versions.folder(ticket.root, contract.name, version), "data")
-    sizes = {p: n for p, n in files.walk(place).items() if not p.rsplit("/", 1)[-1].startswith(("_", "."))}
+def seal(staged: Staged, ticket: Ticket, contract: Table, *, rows_in: int | None = None, rows_rejected: int = 0,
+         facts: Mapping[str, Any] | None = None, keys: bool = True) -> Manifest:  # fmt: skip
+    """Verify a staged version from what was written, and seal it; what lay apart is removed."""
     checked = checks.Checked({}, "0:" + "0" * 32)
-    if sizes:
-        written = spark.read.schema(contract.ddl).option("basePath", place).parquet(
-            *[files.join(place, p) for p in sizes]
-        )  # fmt: skip
-        checked = checks.check(written, contract, keys=keys)
+    if staged.sizes:
+        checked = checks.check(staged.rows, contract, keys=keys)
+    place, sizes = staged.place, staged.sizes
     rows = {_below(uri, place): n for uri, n in checked.rows.items()}
     listed = tuple(DataFile(p, rows.get(p, 0), sizes[p]) for p in sorted(sizes) if rows.get(p, 0))
     if set(rows) - set(sizes):
@@ -91,14 +130,18 @@ def seal_staged(
     if rows_in is not None and rows_in != out + rows_rejected:
         raise DataError("D114", f"{rows_in} rows in, {out} out and {rows_rejected} rejected: some are lost or doubled",
                         f"table {contract.name}")  # fmt: skip
-    return versions.seal(
+    if staged.apart:
+        files.remove(files.join(place, f"{staged.apart}=true"))
+    sealed = versions.seal(
         ticket.root,
         ticket.manifest(
-            contract, version, fingerprint=checked.fingerprint, files=listed, rows_out=out,
+            contract, staged.version, fingerprint=checked.fingerprint, files=listed, rows_out=out,
             rows_in=out + rows_rejected if rows_in is None else rows_in, rows_rejected=rows_rejected,
-            facts=dict(facts or {}),
+            facts=dict(facts or {}), buckets=staged.buckets,
         ),
     )  # fmt: skip
+    ticket.unsealed.remove(versions.folder(ticket.root, contract.name, staged.version))
+    return sealed
 
 
 def _below(uri: str, place: str) -> str:

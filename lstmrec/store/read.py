@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import functions as F
 
 from lstmrec import files, versions
 from lstmrec.contracts.manifest import Manifest
 from lstmrec.contracts.tables import Table
+from lstmrec.store import layout
 
 
 def read(spark: SparkSession, root: str, contract: Table, name: str = "head", *, where: dict[str, str] | None = None
@@ -28,7 +32,13 @@ def read_version(spark: SparkSession, root: str, contract: Table, manifest: Mani
         for f in manifest.files
         if all(f.partition.get(k) == v for k, v in (where or {}).items())
     ]
-    if not wanted:
+    return opened(spark, place, wanted, contract, manifest.buckets)
+
+
+def opened(spark: SparkSession, place: str, paths: Sequence[str], contract: Table, buckets: int) -> DataFrame:
+    """Data files below `place` as rows of the contract, with the promise of their layout where there is one."""
+    if not paths:
         return spark.createDataFrame([], contract.ddl)
-    frame = spark.read.schema(contract.ddl).option("basePath", place).parquet(*wanted)
-    return frame.select(*[frame[c.name].cast(c.kind).alias(c.name) for c in contract.columns])
+    frame = spark.read.schema(contract.ddl).option("basePath", place).parquet(*paths)
+    frame = layout.known(frame, contract.cluster, contract.order, buckets)
+    return frame.select(*[F.col(c.name).cast(c.kind).alias(c.name) for c in contract.columns])

@@ -22,6 +22,11 @@ CORRECTNESS = {
     "spark.sql.mapKeyDedupPolicy": "LAST_WIN",
     # A row of SEQUENCES holds thousands of numbers: a batch of 4096, Spark's default, filled a heap of 1 GiB (seen).
     "spark.sql.parquet.columnarReaderBatchSize": "256",
+    # Files of `store.layout` are sorted, one a bucket: readers may count on it.
+    "spark.sql.legacy.bucketedTableScan.outputOrdering": "true",
+    "spark.sql.sources.bucketing.autoBucketedScan.enabled": "false",
+    # Rows that lie by user need not travel to be joined by user and place.
+    "spark.sql.requireAllClusterKeysForCoPartition": "false",
 }
 
 
@@ -52,3 +57,13 @@ def session(app: str = "lstmrec") -> Iterator[SparkSession]:
                     spark.conf.unset(key)
                 else:
                     spark.conf.set(key, value)
+
+
+def parallelism(spark: SparkSession) -> int:
+    """Cores the session has for tasks; 2 where it will not say (Spark Connect)."""
+    try:
+        return max(int(spark.sparkContext.defaultParallelism), 1)
+    except Exception as error:  # Connect raises a class of its own, imported from another package
+        if type(error).__name__ not in ("PySparkAttributeError", "PySparkNotImplementedError"):
+            raise
+        return 2

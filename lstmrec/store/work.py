@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-import fsspec
 from pyspark.sql import DataFrame
 
 from lstmrec import files, versions
+from lstmrec.store import layout
 from lstmrec.store.commit import Ticket
 
 
@@ -19,20 +19,28 @@ class Desk:
 
     folder: str
 
-    def materialise(self, frame: DataFrame, name: str, *partitions: str) -> DataFrame:
-        """Write the frame under a name of its own, and return it as read back from there (same schema)."""
-        place = files.join(self.folder, name)
-        frame.write.mode("errorifexists").partitionBy(*partitions).parquet(place)
-        return frame.sparkSession.read.schema(frame.schema).parquet(place).select(*frame.columns)
+    def materialise(self, frame: DataFrame, name: str, *partitions: str, cluster: Sequence[str] = (),
+                    order: Sequence[str] = (), buckets: int = 0) -> DataFrame:  # fmt: skip
+        """Write the frame under a name of its own, and return it as read back from there (same schema).
+
+        cluster, order, buckets: laid out as `store.layout` does it; then there are no partitions.
+        """
+        place, spark = files.join(self.folder, name), frame.sparkSession
+        if buckets:
+            buckets = layout.write(frame, place, cluster, order, buckets)
+        else:
+            frame.write.mode("errorifexists").partitionBy(*partitions).parquet(place)
+        back = spark.read.schema(frame.schema).parquet(place)
+        return layout.known(back, cluster, order, buckets).select(*frame.columns)
 
 
 @contextmanager
 def desk(ticket: Ticket) -> Iterator[Desk]:
-    """A fresh private folder, removed when the job ends, however it ends."""
+    """A fresh private folder, removed when the job ends, however it ends; and so are versions it staged and did not
+    seal."""
     place = files.join(ticket.root, "_work", ticket.job, versions.new_version(ticket.skip_key))
     try:
         yield Desk(place)
     finally:
-        fs, inner = fsspec.core.url_to_fs(place)
-        if fs.exists(inner):
-            fs.rm(inner, recursive=True)
+        for folder in [place, *ticket.unsealed]:
+            files.remove(folder)
