@@ -2,7 +2,20 @@
 
 from __future__ import annotations
 
-from lstmrec.contracts.cleaned import CUTS, EVENT_ORDER, EVENTS, ITEMS, REJECTS, ROLES, SPLIT, USERS
+from lstmrec.contracts.cleaned import (
+    CHOSEN,
+    CORE,
+    CUTS,
+    EVENT_ORDER,
+    EVENTS,
+    HISTORY,
+    ITEMS,
+    REJECTS,
+    ROLES,
+    SEEN,
+    SPLIT,
+    USERS,
+)
 from lstmrec.contracts.encoded import (
     ENCODED_ITEMS,
     ENCODED_USERS,
@@ -19,11 +32,14 @@ from lstmrec.contracts.table import Column, Table
 __all__ = [
     "ALL",
     "BUNDLE",
+    "CHOSEN",
+    "CORE",
     "CUTS",
     "ENCODED_ITEMS",
     "ENCODED_USERS",
     "EVENTS",
     "EVENT_ORDER",
+    "HISTORY",
     "ITEMS",
     "ITEM_PROFILES",
     "ITEM_VECTORS",
@@ -33,6 +49,7 @@ __all__ = [
     "REPORT",
     "ROLES",
     "SCALERS",
+    "SEEN",
     "SEQUENCES",
     "SPLIT",
     "USERS",
@@ -45,7 +62,7 @@ __all__ = [
 ]
 
 ALL = (
-    EVENTS, REJECTS, ITEMS, USERS, SPLIT, CUTS, VOCABULARY, SCALERS, ENCODED_ITEMS, ENCODED_USERS, WINDOWS,
+    EVENTS, REJECTS, CORE, ITEMS, USERS, SEEN, SPLIT, CUTS, VOCABULARY, SCALERS, ENCODED_ITEMS, ENCODED_USERS, WINDOWS,
     USER_PROFILES, ITEM_PROFILES, SEQUENCES, BUNDLE, ITEM_VECTORS, RECOMMENDATIONS, METRICS, REPORT,
 )  # fmt: skip
 

@@ -1,16 +1,16 @@
 """Which rows are refused, and the first rule that says so. A refused row keeps `reject_reason` and the `reject_value`
-the rule looked at; an accepted one has null there."""
+the rule looked at; an accepted one has null there. Here: rules that look at one row alone."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from datetime import UTC, datetime
+from collections.abc import Callable, Iterable, Sequence
 
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 from pyspark.sql import types as T
 
 from lstmrec.config.clean import CleanConfig
+from lstmrec.config.split import instant_us
 from lstmrec.contracts import tables
 from lstmrec.contracts.errors import ConfigError
 from lstmrec.frames.names import resolve
@@ -18,59 +18,84 @@ from lstmrec.frames.names import resolve
 #: (reason, condition, the value it looked at); a null condition does not refuse.
 Refusal = tuple[str, Column, Column]
 _CONTROL = "[\\x{00}-\\x{1F}\\x{7F}-\\x{9F}]"
+_LONGEST_NUMBER = 40
 
 
 def judge_events(conf: CleanConfig, as_of_us: int) -> Callable[[DataFrame], DataFrame]:
     """Conformed events -> columns of EVENTS, `reject_reason`, `reject_value`, `_known_user` (whether the user's id is
-    fit for the USERS table, whatever else is wrong with the row), `_row`, `_tie`. Rules that look at one row alone,
-    the user's own rules last."""
+    fit for the USERS table, whatever else is wrong with the row), `_row`, `_tie`; with `cancellations: undo` also
+    `_cancel` and `_many`, the amount to the last decimal. The user's own rules come last."""
 
     def judge(frame: DataFrame) -> DataFrame:
-        users, items = list(id_rules("user", conf)), list(id_rules("item", conf))
-        refusals = [*users, *items, *_event_rules(conf, as_of_us), *_own_rules(frame, conf)]
-        known = ~F.coalesce(_any(condition for _, condition, _ in users), F.lit(False))
-        keep = [*tables.EVENTS.names, "_row", "_tie"]
-        return frame.select(*keep, *first_refusal(refusals), known.alias("_known_user"))
+        if conf.cancellations != "keep":
+            frame = frame.withColumn("_cancel", _condition(frame, conf.cancel_when, "clean.cancel_when"))
+        users = [*malformed(frame), *id_rules("user", conf, frame)]
+        others = [*id_rules("item", conf, frame), *_type_rules(conf), *_time_rules(conf, as_of_us)]
+        others += [*_amount_rules(conf), *_own_rules(frame, conf)]
+        undo = ("_cancel", "_many") if conf.cancellations == "undo" else ()
+        reason, value, rule = first_refusal([*users, *others])
+        keep = [*tables.EVENTS.names, "_row", "_tie", *undo]
+        known = F.coalesce(F.col("_rule") >= len(users), F.lit(True)).alias("_known_user")
+        return frame.withColumn("_rule", rule).select(*keep, reason, value, known)
 
     return judge
 
 
 def judge_ids(kind: str, conf: CleanConfig) -> Callable[[DataFrame], DataFrame]:
     """Conformed items or users (kind: `item` or `user`) + `reject_reason`, `reject_value`."""
-    return lambda frame: frame.select("*", *first_refusal(list(id_rules(kind, conf))))
+
+    def judge(frame: DataFrame) -> DataFrame:
+        reason, value, rule = first_refusal([*malformed(frame), *id_rules(kind, conf, frame)])
+        return frame.withColumn("_rule", rule).select("*", reason, value).drop("_rule", "_malformed")
+
+    return judge
 
 
-def id_rules(kind: str, conf: CleanConfig) -> Iterable[Refusal]:
-    """What an id must not be: null, empty, badly encoded, with control characters, too long."""
+def malformed(frame: DataFrame) -> Iterable[Refusal]:
+    """Rows of CSV and JSON that did not parse; the value is their line."""
+    if "_malformed" in frame.columns:
+        yield "malformed", F.col("_malformed").isNotNull(), F.col("_malformed")
+
+
+def id_rules(kind: str, conf: CleanConfig, frame: DataFrame) -> Iterable[Refusal]:
+    """What an id must not be: null, empty, badly encoded, with control characters, too long. Where the source's column
+    holds numbers, the digits of an id are not looked at one by one."""
     value = F.col(f"{kind}_id")
+    plain = bool(frame.schema[f"{kind}_id"].metadata.get("plain"))
     yield f"null_{kind}", value.isNull(), value
-    yield f"empty_{kind}", value == "", value
-    yield "bad_encoding", ~F.is_valid_utf8(value), F.hex(value)
-    yield "control_character", value.rlike(_CONTROL), value
-    too_long = F.char_length(value) > conf.max_id_length
-    yield "too_long_id", too_long, F.concat(F.substring(value, 1, conf.max_id_length), F.lit("..."))
+    if not plain:
+        yield f"empty_{kind}", value == "", value
+        yield "bad_encoding", ~F.is_valid_utf8(value), F.hex(value)
+        yield "control_character", value.rlike(_CONTROL), value
+    if not plain or conf.max_id_length < _LONGEST_NUMBER:
+        too_long = F.char_length(value) > conf.max_id_length
+        yield "too_long_id", too_long, F.concat(F.substring(value, 1, conf.max_id_length), F.lit("..."))
 
 
-def refuse(reason: str, condition: Column, value: Column) -> Callable[[DataFrame], DataFrame]:
+def refuse(reason: str | Column, condition: Column, value: Column) -> Callable[[DataFrame], DataFrame]:
     """Refuse the rows still accepted for which the condition holds."""
     hit = F.col("reject_reason").isNull() & F.coalesce(condition, F.lit(False))
+    said = F.lit(reason) if isinstance(reason, str) else reason
 
     def with_refusal(frame: DataFrame) -> DataFrame:
         return frame.withColumns({
-            "reject_reason": F.when(hit, F.lit(reason)).otherwise(F.col("reject_reason")),
+            "reject_reason": F.when(hit, said).otherwise(F.col("reject_reason")),
             "reject_value": F.when(hit, value.cast("string")).otherwise(F.col("reject_value")),
         })  # fmt: skip
 
     return with_refusal
 
 
-def first_refusal(refusals: list[Refusal]) -> tuple[Column, Column]:
-    """`reject_reason` and `reject_value` of the first condition that holds."""
-    reason = value = F.when(F.lit(False), F.lit(None).cast("string"))
-    for name, condition, looked_at in refusals:
-        reason = reason.when(condition, F.lit(name))
-        value = value.when(condition, looked_at.cast("string"))
-    return reason.alias("reject_reason"), value.alias("reject_value")
+def first_refusal(refusals: Sequence[Refusal]) -> tuple[Column, Column, Column]:
+    """`reject_reason` and `reject_value`, both read off a column `_rule`, and what that must hold: the place of the
+    first condition that is true, null for a row that passes. One look at each condition is all a good row costs."""
+    rule, number = F.when(F.lit(False), F.lit(0)), F.col("_rule")
+    value = F.when(number.isNull(), F.lit(None).cast("string"))
+    for place, (_, condition, looked_at) in enumerate(refusals):
+        rule = rule.when(condition, F.lit(place))
+        value = value.when(number == place, looked_at.cast("string"))
+    names = F.array(*[F.lit(name) for name, _, _ in refusals])
+    return F.get(names, number).alias("reject_reason"), value.alias("reject_value"), rule
 
 
 def refuse_unknown(kind: str, known: DataFrame) -> Callable[[DataFrame], DataFrame]:
@@ -84,80 +109,65 @@ def refuse_unknown(kind: str, known: DataFrame) -> Callable[[DataFrame], DataFra
     return with_refusal
 
 
-def verdict(frame: DataFrame, source: str) -> DataFrame:
-    """The form that is written: `_row` as JSON for refused rows alone, `_source`, and the flag `_rejected`."""
-    refused = F.col("reject_reason").isNotNull()
-    row = F.when(refused, F.to_json("_row", {"ignoreNullFields": "false"}))
-    return frame.drop("_tie").withColumns({"_row": row, "_source": F.lit(source), "_rejected": refused})
+def _type_rules(conf: CleanConfig) -> Iterable[Refusal]:
+    if conf.events.unknown_types == "reject":
+        yield "unknown_type", F.col("weight").isNull(), F.col("event_type")
+    if 0 in conf.events.weights.values():
+        yield "zero_weight", F.col("weight") == 0, F.col("event_type")
 
 
-def accepted(frame: DataFrame, contract: tables.Table) -> DataFrame:
-    """The accepted rows, columns of the contract."""
-    return frame.where(~F.col("_rejected")).select(*contract.names)
-
-
-def rejects(frame: DataFrame) -> DataFrame:
-    """The refused rows, columns of REJECTS."""
-    return frame.where(F.col("_rejected")).select(
-        F.col("_source").alias("source"),
-        "reject_reason",
-        F.col("reject_value").alias("value"),
-        F.col("_row").alias("row"),
-    )
-
-
-def everybody(users: DataFrame | None, events: DataFrame, only_known: bool) -> DataFrame:
-    """USERS: the profile rows, and (unless only_known) every user of an event row with a readable user id, also where
-    the row was refused for something else: whoever left a trace is scored."""
-    seen = events.where(F.col("_known_user")).select("user_id").distinct()
-    nothing = F.create_map().cast("map<string,string>").alias("attributes")
-    if users is None:
-        return seen.select("user_id", nothing)
-    if only_known:
-        return users
-    return users.unionByName(seen.join(users, on="user_id", how="left_anti").select("user_id", nothing))
-
-
-def _event_rules(conf: CleanConfig, as_of_us: int) -> Iterable[Refusal]:
+def _time_rules(conf: CleanConfig, as_of_us: int) -> Iterable[Refusal]:
     time, position, raw = F.col("time"), F.col("position"), F.col
-    missing = F.lit(None).cast("string")
-    nan = raw("_position").isin("NaN", "nan")  # how data frames write a missing whole number
+    nan = raw("_position").cast("string").isin("NaN", "nan")  # how data frames write a missing whole number
     yield "bad_timestamp", time.isNull() & raw("_time").isNotNull(), raw("_time")
     yield "bad_position", position.isNull() & raw("_position").isNotNull() & ~nan, raw("_position")
-    yield "no_order", time.isNull() & position.isNull(), missing
-    yield "too_early", time < _micros(conf.time_min), raw("_time")
-    yield "future", time > as_of_us + conf.future_tolerance_s * 1_000_000, raw("_time")
-    yield "bad_value", F.col("value").isNull() & raw("_value").isNotNull(), raw("_value")
-    yield "bad_quantity", F.col("quantity").isNull() & raw("_quantity").isNotNull(), raw("_quantity")
-    if conf.min_value is not None:
-        yield "low_value", raw("_worth") < F.lit(str(conf.min_value)).cast("decimal(30,6)"), raw("_value")
-    if conf.min_quantity is not None:
-        yield "low_quantity", raw("_many") < F.lit(str(conf.min_quantity)).cast("decimal(30,6)"), raw("_quantity")
+    yield "no_order", time.isNull() & position.isNull(), F.lit(None).cast("string")
+    yield "too_early", time < earliest_us(conf), raw("_time")
+    yield "future", time > latest_us(conf, as_of_us), raw("_time")
+
+
+def _amount_rules(conf: CleanConfig) -> Iterable[Refusal]:
+    """NaN and infinity are no amounts. With cancellations told apart, bounds are for what is none."""
+    yield "bad_value", F.col("value").isNull() & F.col("_value").isNotNull(), F.col("_value")
+    yield "bad_quantity", F.col("quantity").isNull() & F.col("_quantity").isNotNull(), F.col("_quantity")
+    bounded = F.lit(True) if conf.cancellations == "keep" else ~F.col("_cancel")
+    if conf.cancellations == "reject":
+        yield "cancellation", F.col("_cancel"), F.coalesce(F.col("_quantity").cast("string"), F.col("event_id"))
+    for name, exact in (("value", "_worth"), ("quantity", "_many")):
+        least, most = getattr(conf, f"min_{name}"), getattr(conf, f"max_{name}")
+        if least is not None:
+            yield f"low_{name}", bounded & (F.col(exact) < _exact(least)), F.col(f"_{name}")
+        if most is not None:
+            yield f"high_{name}", bounded & (F.col(exact) > _exact(most)), F.col(f"_{name}")
 
 
 def _own_rules(frame: DataFrame, conf: CleanConfig) -> Iterable[Refusal]:
     for n, rule in enumerate(conf.rules):
-        where = f"clean.rules.{n}"
-        named = resolve(frame.select(*tables.EVENTS.names), {"when": rule.when}, where)["when"]
-        if not isinstance(named.kind, T.BooleanType):
-            raise ConfigError("C307", f"{rule.when!r} is no condition", f"{where}.when")
-        yield rule.name, named.column, F.lit(None).cast("string")
+        yield rule.name, _condition(frame, rule.when, f"clean.rules.{n}.when"), F.lit(None).cast("string")
 
 
-def _any(conditions: Iterable[Column]) -> Column:
-    out = F.lit(False)
-    for condition in conditions:
-        out = out | F.coalesce(condition, F.lit(False))
-    return out
+def _condition(frame: DataFrame, sql: str, where: str) -> Column:
+    """SQL over the events table; null counts as false."""
+    section, _, key = where.rpartition(".")
+    named = resolve(frame.select(*tables.EVENTS.names), {key: sql}, section)[key]
+    if not isinstance(named.kind, T.BooleanType):
+        raise ConfigError("C307", f"{sql!r} is no condition", where)
+    return F.coalesce(named.column, F.lit(False))
 
 
-def _micros(instant: str) -> int:
+def earliest_us(conf: CleanConfig) -> int:
+    """`clean.time_min` in microseconds; ConfigError C306 where it is no instant."""
+    text = conf.time_min if conf.time_min.endswith("Z") or "+" in conf.time_min else f"{conf.time_min}Z"
     try:
-        moment = datetime.fromisoformat(instant.replace("Z", "+00:00"))
+        return instant_us(text)
     except ValueError as error:
-        raise ConfigError(
-            "C306", f"{instant!r} is no instant", "clean.time_min", "write 1970-01-02T00:00:00Z"
-        ) from error
-    moment = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
-    delta = moment - datetime(1970, 1, 1, tzinfo=UTC)
-    return (delta.days * 86_400 + delta.seconds) * 1_000_000 + delta.microseconds
+        raise ConfigError("C306", str(error), "clean.time_min", "write 1970-01-02T00:00:00Z") from error
+
+
+def latest_us(conf: CleanConfig, as_of_us: int) -> int:
+    """The last instant that is not the future, in microseconds."""
+    return as_of_us + conf.future_tolerance_s * 1_000_000
+
+
+def _exact(number: float) -> Column:
+    return F.lit(str(number)).cast("decimal(30,6)")

@@ -1,22 +1,22 @@
 """Source rows in the words of the contracts. Nothing throws on a bad row: what cannot be read turns null, and the
 rules of `frames.clean` refuse it by name.
 
+Zone-less times are UTC, whatever the machine's zone. Ids are kept exactly but for blanks at their ends.
+
 Every conformed frame carries, beside its contract's columns, `_row` (the source row as a struct) and `_tie` (its hash,
 the very last tie-breaker among rows that conform to the same).
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 from pyspark.sql import types as T
 
-from lstmrec.config.clean import EventSource, ItemSource, UserSource
+from lstmrec.config.clean import EventSource
 from lstmrec.contracts import tables
 from lstmrec.contracts.errors import ConfigError
-from lstmrec.frames.names import Named, resolve
+from lstmrec.frames.names import CORRUPT, Named, resolve
 
 _BLANKS = " \t\n\r\x0b\x0c"
 _UNITS = {"s": 1_000_000, "ms": 1_000, "us": 1}
@@ -26,57 +26,38 @@ _FLAT = (T.StringType, T.BinaryType, T.NumericType, T.BooleanType, T.DateType, T
          T.NullType)  # fmt: skip
 
 
-def conform_events(frame: DataFrame, source: EventSource) -> DataFrame:
-    """Source rows -> the columns of EVENTS, the raw texts `_time`, `_position`, `_value`, `_quantity` and decimals
-    `_worth`, `_many` that the rules look at, `_row`, `_tie`."""
-    keys = ("user_id", "item_id", "time", "position", "event_id", "event_type", "value", "quantity")
+def conform_events(frame: DataFrame, source: EventSource, anonymous: bool = False) -> DataFrame:
+    """Source rows -> the columns of EVENTS, the source's `_time`, `_position`, `_value`, `_quantity` and decimals
+    `_worth`, `_many` that the rules look at, `_malformed` where the source tells, `_row`, `_tie`.
+
+    anonymous: rows of a session and no user belong to a user `session:ID`. Id columns of numbers carry the metadata
+    `plain`: no rule about letters can refuse them.
+    """
+    keys = ("user_id", "item_id", "time", "position", "event_id", "event_type", "value", "quantity", "session")
     named = resolve(frame, {k: getattr(source, k) for k in keys}, "clean.events")
-    worth, many = _number(named.get("value")), _number(named.get("quantity"))
+    worth, many = number(named.get("value")), number(named.get("quantity"))
+    session = filled(text(named["session"], "clean.events.session")) if "session" in named else null("string")
+    user, item = (text(named[k], f"clean.events.{k}") for k in ("user_id", "item_id"))
+    if anonymous:
+        user = F.coalesce(filled(user), F.concat(F.lit("session:"), session), user)
+    kind = F.coalesce(filled(text(named["event_type"], "clean.events.event_type")), F.lit("unknown"))
     made = {
-        "user_id": text(named["user_id"], "clean.events.user_id"),
-        "item_id": text(named["item_id"], "clean.events.item_id"),
-        "event_type": F.coalesce(text(named["event_type"], "clean.events.event_type"), F.lit("unknown")),
-        "time": instant(named["time"], source) if "time" in named else _null("bigint"),
-        "event_id": text(named["event_id"], "clean.events.event_id") if "event_id" in named else _null("string"),
+        "user_id": user.alias("user_id", metadata={"plain": is_plain(named["user_id"]) and not anonymous}),
+        "item_id": item.alias("item_id", metadata={"plain": is_plain(named["item_id"])}),
+        "event_type": kind,
+        "time": instant(named["time"], source) if "time" in named else null("bigint"),
+        "event_id": text(named["event_id"], "clean.events.event_id") if "event_id" in named else null("string"),
         "position": whole(named.get("position")),
         "value": F.round(worth * F.lit(100).cast("decimal(3,0)"), 0).try_cast("bigint"),
-        "quantity": F.round(many, 0).try_cast("bigint"),
+        "quantity": whole(named.get("quantity"), round_up=True),
+        "weight": _weight(kind, source.weights),
+        "session": session,
     }
     raw = {f"_{k}": _raw(named.get(k)) for k in ("time", "position", "value", "quantity")}
     columns = [c.alias(k) for k, c in {**made, **raw, "_worth": worth, "_many": many}.items()]
+    hashed = [c for c in tables.EVENTS.names if c not in ("row_hash", "weight") and (c != "session" or source.session)]
     out = frame.select(*columns, *source_row(frame))
-    return out.withColumn("row_hash", hash_of(*[F.col(c) for c in tables.EVENTS.names if c != "row_hash"]))
-
-
-def conform_items(frame: DataFrame, source: ItemSource) -> DataFrame:
-    """Source rows -> the columns of ITEMS, `_row`, `_tie`. Tags `column=value`: trimmed, lower case, sorted, distinct;
-    an array gives one tag a member. Numbers that are no finite number are missing."""
-    wanted = {"item_id": source.item_id, "title": source.title} | {f"tags.{c}": c for c in source.tags}
-    wanted |= {f"text.{c}": c for c in source.text} | {f"numeric.{n}": c for n, c in source.numeric.items()}
-    named = resolve(frame, wanted, "clean.items")
-    tags = [_tags(c, named[f"tags.{c}"]) for c in source.tags]
-    words = [_words(named[f"text.{c}"], f"clean.items.text.{c}") for c in source.text]
-    numbers = {n: named[f"numeric.{n}"].column.try_cast("double") for n in source.numeric}
-    return frame.select(
-        text(named["item_id"], "clean.items.item_id").alias("item_id"),
-        (_words(named["title"], "clean.items.title") if "title" in named else _null("string")).alias("title"),
-        F.array_sort(F.array_distinct(F.concat(F.array().cast("array<string>"), *tags))).alias("tags"),
-        _filled(F.concat_ws(" ", *words)).alias("text"),
-        _map(numbers, "double", lambda v: v.isNotNull() & (F.abs(v) < float("inf"))).alias("numeric"),
-        *source_row(frame),
-    )
-
-
-def conform_users(frame: DataFrame, source: UserSource) -> DataFrame:
-    """Source rows -> the columns of USERS, `_row`, `_tie`. Blank attributes are unknown."""
-    named = resolve(frame, {"user_id": source.user_id} | {f"attributes.{a}": a for a in source.attributes},
-                    "clean.users")  # fmt: skip
-    values = {a: _filled(text(named[f"attributes.{a}"], f"clean.users.attributes.{a}")) for a in source.attributes}
-    return frame.select(
-        text(named["user_id"], "clean.users.user_id").alias("user_id"),
-        _map(values, "string", lambda v: v.isNotNull()).alias("attributes"),
-        *source_row(frame),
-    )
+    return out.withColumn("row_hash", hash_of(*[F.col(c) for c in hashed]))
 
 
 def text(named: Named, where: str) -> Column:
@@ -105,6 +86,8 @@ def instant(named: Named, source: EventSource) -> Column:
     if isinstance(kind, T.NumericType) and source.time_unit is None:
         raise ConfigError("C305", f"{source.time} is a number, and its unit is not said", where,
                           "--set clean.events.time_unit=s   (or ms, us, ns)")  # fmt: skip
+    if isinstance(kind, T.IntegralType) and source.time_unit is not None:
+        return _micros(column.cast("bigint"), source.time_unit)
     if isinstance(kind, (T.NumericType, T.StringType)) and source.time_unit is not None:
         number = column.try_cast("decimal(30,6)")
         if source.time_unit == "ns":  # finer than we keep: the order inside a microsecond falls to the next tie-breaker
@@ -115,14 +98,18 @@ def instant(named: Named, source: EventSource) -> Column:
         trimmed = F.btrim(column, F.lit(_BLANKS))
         return F.when(trimmed.rlike(r"^[0-9]{4}"), F.unix_micros(F.try_to_timestamp(trimmed)))
     if isinstance(kind, T.NullType):
-        return _null("bigint")
+        return null("bigint")
     raise ConfigError("C304", f"{kind.simpleString()} cannot be read as an instant", where)
 
 
-def whole(named: Named | None) -> Column:
-    """A whole number as bigint; null for anything else (NaN, text that is no number, 1.5)."""
-    number = _number(named)
-    return F.when(number == F.floor(number), number.try_cast("bigint"))
+def whole(named: Named | None, round_up: bool = False) -> Column:
+    """A whole number as bigint; null for anything else (NaN, text that is no number, 1.5; round_up: half up)."""
+    if named is not None and isinstance(named.kind, T.IntegralType):
+        return named.column.cast("bigint")
+    exact = number(named)
+    if round_up:
+        return F.round(exact, 0).try_cast("bigint")
+    return F.when(exact == F.floor(exact), exact.try_cast("bigint"))
 
 
 def hash_of(*columns: Column) -> Column:
@@ -130,8 +117,8 @@ def hash_of(*columns: Column) -> Column:
     return F.xxhash64(*[part for c in columns for part in (c.isNull(), c)])
 
 
-def source_row(frame: DataFrame) -> tuple[Column, Column]:
-    """`_row`, the source row as a struct, and `_tie`, its hash."""
+def source_row(frame: DataFrame) -> tuple[Column, ...]:
+    """`_row`, the source row as a struct, `_tie`, its hash, and `_malformed`, its line, where the source tells."""
     fields, hashed = [], []
     for field in frame.schema.fields:
         column = F.col("`" + field.name.replace("`", "``") + "`")
@@ -143,46 +130,48 @@ def source_row(frame: DataFrame) -> tuple[Column, Column]:
             shown = F.to_json(column) if nested else column.cast("string")
             fields.append((column if nested else shown).alias(field.name))
             hashed.append(shown)
-    return F.struct(*fields).alias("_row"), hash_of(*hashed).alias("_tie")
+    malformed = [F.col(CORRUPT).alias("_malformed")] if CORRUPT in frame.columns else []
+    return F.struct(*fields).alias("_row"), hash_of(*hashed).alias("_tie"), *malformed
 
 
-def _number(named: Named | None) -> Column:
+def is_plain(named: Named) -> bool:
+    """Whether the text of such a column is digits and signs, whatever the source holds."""
+    return isinstance(named.kind, (T.NumericType, T.BooleanType, T.DateType, T.TimestampType, T.TimestampNTZType))
+
+
+def number(named: Named | None) -> Column:
     """Exact to six decimals, so that 1.005 is 1.005; null for NaN, infinity and what is no number."""
     if named is None:
-        return _null(_NUMBER)
+        return null(_NUMBER)
     column = F.btrim(named.column, F.lit(_BLANKS)) if isinstance(named.kind, T.StringType) else named.column
     return column.try_cast(_NUMBER)
 
 
+def _micros(number: Column, unit: str) -> Column:
+    """Whole numbers as microseconds, without the decimals that other numbers need; null where they do not fit."""
+    if unit == "ns":  # down, before 1970 too
+        return F.call_function("div", F.try_subtract(number, F.pmod(number, F.lit(1_000))), F.lit(1_000))
+    return F.try_multiply(number, F.lit(_UNITS[unit]).cast("bigint"))
+
+
+def _weight(kind: Column, weights: dict[str, float]) -> Column:
+    """Units of 2^-20, at least one of them for whatever is above zero; null for types without a weight."""
+    units = {name: max(round(weight * 2**20), 1 if weight else 0) for name, weight in weights.items()}
+    out = F.when(F.lit(False), null("bigint"))
+    for name, weight in units.items():
+        out = out.when(kind == name, F.lit(weight).cast("bigint"))
+    return out
+
+
 def _raw(named: Named | None) -> Column:
-    return _null("string") if named is None else named.column.cast("string")
+    return null("string") if named is None else named.column
 
 
-def _null(kind: str) -> Column:
+def null(kind: str) -> Column:
+    """A null of this type."""
     return F.lit(None).cast(kind)
 
 
-def _filled(column: Column) -> Column:
+def filled(column: Column) -> Column:
+    """The text, null where it is empty."""
     return F.when(column != "", column)
-
-
-def _words(named: Named, where: str) -> Column:
-    """Text to read; the members of an array one after the other."""
-    if isinstance(named.kind, T.ArrayType):
-        return F.concat_ws(" ", named.column.cast("array<string>"))
-    return text(named, where)
-
-
-def _tags(name: str, named: Named) -> Column:
-    values = named.column if isinstance(named.kind, T.ArrayType) else F.array(named.column)
-    inner = named.kind.elementType if isinstance(named.kind, T.ArrayType) else named.kind
-    where = f"clean.items.tags.{name}"
-    made = F.transform(values, lambda v: F.lower(text(Named(v, inner), where)))
-    filled = F.filter(made, lambda v: v.isNotNull() & (v != ""))
-    return F.coalesce(F.transform(filled, lambda v: F.concat(F.lit(f"{name}="), v)), F.array().cast("array<string>"))
-
-
-def _map(values: dict[str, Column], kind: str, keep: Callable[[Column], Column]) -> Column:
-    parts = [part for name, value in values.items() for part in (F.lit(name), value)]
-    made = F.create_map(*parts) if parts else F.create_map()
-    return F.map_filter(made.cast(f"map<string,{kind}>"), lambda _, v: keep(v))

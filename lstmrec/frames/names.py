@@ -12,6 +12,9 @@ from pyspark.sql import types as T
 
 from lstmrec.contracts.errors import ConfigError, DataError
 
+#: The column of CSV and JSON sources that holds the line of a row that did not parse.
+CORRUPT = "_corrupt_record"
+
 
 @dataclass(frozen=True)
 class Named:
@@ -52,12 +55,15 @@ def resolve(frame: DataFrame, wanted: Mapping[str, str | None], where: str) -> d
 
 
 def kept(frame: DataFrame, where: str | None, place: str) -> DataFrame:
-    """The rows for which `where` (SQL) is true; all without one."""
+    """The rows for which `where` (SQL) is true, and those that did not parse, which are refused by name later; all
+    rows without one."""
     if where is None:
         return frame
     condition = resolve(frame, {"where": where}, place)["where"]
     if not isinstance(condition.kind, T.BooleanType):
         raise ConfigError("C303", f"{where!r} is no condition but {condition.kind.simpleString()}", f"{place}.where")
+    if CORRUPT in frame.columns:
+        return frame.where(condition.column | F.col(CORRUPT).isNotNull())
     return frame.where(condition.column)
 
 

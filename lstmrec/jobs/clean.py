@@ -5,81 +5,83 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 
-from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import SparkSession
 
 from lstmrec.config.run import Config
 from lstmrec.contracts import tables
 from lstmrec.contracts.manifest import Manifest
-from lstmrec.frames import clean, conform, dedup, outliers
+from lstmrec.frames import clean, conform, core, dedup, in_order, registers, verdicts
 from lstmrec.frames.names import kept
 from lstmrec.store import door, quarantine
-from lstmrec.store.commit import commit
-from lstmrec.store.quarantine import Judged, judged
-from lstmrec.store.source import fingerprints, read_source
+from lstmrec.store.commit import Ticket, commit, seal
+from lstmrec.store.quarantine import Judged, judged, judged_events
+from lstmrec.store.source import Opened, fingerprints, opened
 from lstmrec.store.work import Desk, desk
 
 NEEDS = ()
-GIVES = (tables.REJECTS, tables.ITEMS, tables.USERS, tables.EVENTS)
+GIVES = (tables.REJECTS, tables.CORE, tables.ITEMS, tables.USERS, tables.EVENTS)
 SECTIONS = ("as_of", "clean")
-VERSION = 1
+VERSION = 2
 SPARK = True
 
 
 def sources(conf: Config) -> dict[str, str]:
-    """What identifies the inputs."""
-    return fingerprints(conf)
+    """What identifies the inputs, and the instant that what is fitted here lies before."""
+    return fingerprints(conf) | {"fit_before": str(core.fit_before_us(conf.clean, conf.split, conf.as_of_us))}
 
 
 def run(spark: SparkSession, conf: Config) -> Manifest:
-    """Commits REJECTS, ITEMS, USERS, EVENTS. DataError D310 where too much is refused, D311 where nothing is left."""
-    t = door.ticket(sys.modules[__name__], conf)
-    only_known = conf.clean.users is not None and conf.clean.unknown_users == "reject"
+    """Commits REJECTS, CORE, ITEMS, USERS, EVENTS. DataError D310 where too much is refused, D311 where nothing is
+    left."""
+    t, c = door.ticket(sys.modules[__name__], conf), conf.clean
     with desk(t) as d:
-        items, users = _items(spark, conf, d), _users(spark, conf, d)
-        events = _events(spark, conf, d, items, users)
-        quarantine.bearable(events, conf.clean.max_reject_share)
-        everybody = clean.everybody(clean.accepted(users.frame, tables.USERS), events.frame, only_known)
-        refused = clean.rejects(events.frame).union(clean.rejects(items.frame)).union(clean.rejects(users.frame))
+        items, users = _register(spark, conf, d, "items"), _register(spark, conf, d, "users")
+        source = opened(spark, c.events, "clean.events")
+        raw = _events(source, conf, t, items, users)
+        events, fitted = quarantine.settled(raw, conf, d)
+        quarantine.bearable(events, c, conf.as_of_us)
+        only_known = c.users is not None and c.unknown_users == "reject"
+        everybody = verdicts.everybody(verdicts.accepted(users.frame, tables.USERS), raw.frame, only_known)
+        refused = verdicts.rejects(events.frame)
+        for other in (items, users):
+            refused = refused.union(verdicts.rejects(other.frame))
+        staged = quarantine.staged(raw, events, t)
         commit(refused, t, tables.REJECTS, rows_in=events.lost + items.lost + users.lost)
-        commit(clean.accepted(items.frame, tables.ITEMS), t, tables.ITEMS, rows_in=items.rows,
-               rows_rejected=items.lost, facts={"rejected": items.refused})  # fmt: skip
+        commit(fitted.frame, t, tables.CORE, facts={"rounds": fitted.rounds, "bounds": fitted.bounds})
+        commit(verdicts.accepted(items.frame, tables.ITEMS), t, tables.ITEMS, rows_in=items.rows,
+               rows_rejected=items.lost, facts={"rejected": items.refused, **quarantine.cut(items)})  # fmt: skip
         people = commit(everybody, t, tables.USERS, facts={"source": users.rows, "rejected": users.refused})
-        facts = {"rejected": events.refused, "told": quarantine.told(events, people.rows_out)}
-        return commit(clean.accepted(events.frame, tables.EVENTS), t, tables.EVENTS, rows_in=events.rows,
-                      rows_rejected=events.lost, facts=facts)  # fmt: skip
+        facts = {"rejected": events.refused, "rules": in_order.ledger(c, events.rows, events.refused),
+                 "conflicts": events.refused.get("conflicting_event_id", 0),
+                 "corrupt_files": list(source.corrupt_files),
+                 "told": quarantine.told(events, people.rows_out)}  # fmt: skip
+        return seal(staged, t, tables.EVENTS, rows_in=events.rows, rows_rejected=events.lost, facts=facts)
 
 
-def _items(spark: SparkSession, conf: Config, d: Desk) -> Judged:
-    source = conf.clean.items
+def _register(spark: SparkSession, conf: Config, d: Desk, name: str) -> Judged:
+    """The items or the users: one row an id."""
+    kind, contract = ("item", tables.ITEMS) if name == "items" else ("user", tables.USERS)
+    source = getattr(conf.clean, name)
     if source is None:
-        return quarantine.nothing(spark, tables.ITEMS)
-    rows = kept(read_source(spark, source, "clean.items"), source.where, "clean.items")
-    ids = conform.conform_items(rows, source).transform(clean.judge_ids("item", conf.clean))
-    return judged(rows, clean.verdict(ids.transform(dedup.refuse_repeated("item")), "items"), d, "items")
+        return quarantine.nothing(spark, contract)
+    key, form = f"clean.{name}", registers.conform_items if name == "items" else registers.conform_users
+    rows = kept(opened(spark, source, key).frame, source.where, key)
+    ids = form(rows, source, conf.clean.unicode).transform(clean.judge_ids(kind, conf.clean))
+    return judged(source, key, rows, verdicts.verdict(ids.transform(dedup.refuse_repeated(kind)), name), d)
 
 
-def _users(spark: SparkSession, conf: Config, d: Desk) -> Judged:
-    source = conf.clean.users
-    if source is None:
-        return quarantine.nothing(spark, tables.USERS)
-    rows = kept(read_source(spark, source, "clean.users"), source.where, "clean.users")
-    ids = conform.conform_users(rows, source).transform(clean.judge_ids("user", conf.clean))
-    return judged(rows, clean.verdict(ids.transform(dedup.refuse_repeated("user")), "users"), d, "users")
-
-
-def _events(spark: SparkSession, conf: Config, d: Desk, items: Judged, users: Judged) -> Judged:
+def _events(source: Opened, conf: Config, t: Ticket, items: Judged, users: Judged) -> Judged:
     c = conf.clean
-    rows = kept(read_source(spark, c.events, "clean.events"), c.events.where, "clean.events")
-    frame: DataFrame = conform.conform_events(rows, c.events).transform(clean.judge_events(c, conf.as_of_us))
-    if c.unknown_items == "reject":
-        frame = frame.transform(clean.refuse_unknown("item", clean.accepted(items.frame, tables.ITEMS)))
-    if c.unknown_users == "reject":
-        frame = frame.transform(clean.refuse_unknown("user", clean.accepted(users.frame, tables.USERS)))
-    frame = frame.transform(dedup.refuse_duplicates(c.duplicates))
-    if c.min_item_events:
-        frame = d.materialise(frame, "deduplicated").transform(outliers.refuse_rare_items(c.min_item_events))
-    frame = frame.transform(outliers.refuse_by_user_count(c.min_user_events, c.max_user_events))
-    return judged(rows, clean.verdict(frame, "events"), d, "events")
+    rows = kept(source.frame, c.events.where, "clean.events")
+    frame = conform.conform_events(rows, c.events, c.anonymous == "session")
+    frame = frame.transform(clean.judge_events(c, conf.as_of_us))
+    for kind, rule, known, table in (("item", c.unknown_items, items, tables.ITEMS),
+                                     ("user", c.unknown_users, users, tables.USERS)):  # fmt: skip
+        if rule == "reject":
+            frame = frame.transform(clean.refuse_unknown(kind, verdicts.accepted(known.frame, table)))
+    whole = bool(core.asks(c))
+    return judged_events(c.events, "clean.events", rows, lambda many: verdicts.verdict(
+        frame.transform(in_order.over_users(c, many)), "events", whole), t)  # fmt: skip
 
 
 def main(argv: Sequence[str] | None = None) -> int:

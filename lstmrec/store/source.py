@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-import importlib.util
 import os
 import re
 import uuid
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
 from fnmatch import fnmatchcase
+from itertools import takewhile
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote
 
-import fsspec
 from py4j.protocol import Py4JError  # type: ignore[import-untyped]  # it has no types
 from pyspark.errors import PySparkException
 from pyspark.sql import DataFrame, SparkSession
@@ -20,69 +23,133 @@ from lstmrec.config.clean import Source
 from lstmrec.config.run import Config
 from lstmrec.contracts.errors import ConfigError, DataError
 from lstmrec.contracts.manifest import digest
+from lstmrec.frames.names import CORRUPT
+from lstmrec.store import footers
+from lstmrec.store.places import GLOB, PACKAGE, found, place, resolve
 
-_PACKAGE = "package://"
-_GLOB = re.compile(r"[*?\[{]")
+_FILE = re.compile(r"\[FAILED_READ_FILE\.(\w+)\] Encountered error while reading file (.+?)\.\s+(.*)")
+
+
+@dataclass(frozen=True)
+class Opened:
+    """A source's rows, before its `where`, and the files left out as broken."""
+
+    frame: DataFrame
+    corrupt_files: tuple[str, ...] = ()
 
 
 def read_source(spark: SparkSession, source: Source, key: str) -> DataFrame:
-    """Every row of a source, before its `where`. key: its place in the config, for errors.
+    """Every row of a source, before its `where`."""
+    return opened(spark, source, key).frame
 
-    DataError D301 (nothing there), D302 (no data files), D303 (Spark cannot read it).
+
+def opened(spark: SparkSession, source: Source, key: str) -> Opened:
+    """Every row of a source. key: its place in the config, for errors.
+
+    Rows of CSV and JSON that do not parse come with their line in `_corrupt_record`. Parquet files of several schemas
+    give every column of any of them. DataError D301 (nothing there), D302 (no data files), D303 (Spark cannot read
+    it), D306 and D309 (columns that do not go together), D307 (broken files, unless they are to be left out).
     """
-    try:
+    with readable(source, key, opening=True):
         if source.format == "table":
-            return spark.table(source.path[0])
+            return Opened(spark.table(source.path[0]))
         paths = [resolve(p, key) for p in source.path]
-        for given, path in zip(source.path, paths, strict=True):
-            found(given, path, key)
-        return spark.read.format(source.format).options(**source.options).load(paths)
+        listed = [found(given, path, key) for given, path in zip(source.path, paths, strict=True)]
+        options = dict(source.options)
+        corrupt = _broken(source, paths, listed, key)
+        if corrupt:
+            if len(paths) == 1 and not GLOB.search(paths[0]) and "basePath" not in options:
+                options["basePath"] = paths[0]
+            paths = [url for path, there in zip(paths, listed, strict=True)
+                     for file, url in _urls(path, there).items() if file not in corrupt]  # fmt: skip
+        reader = spark.read.format(source.format)
+        if source.format in ("csv", "json"):
+            return Opened(_told_apart(spark, source, paths))
+        if source.format == "parquet":  # a flipped bit is an error that names the file, wherever pages have checksums
+            options = {"parquet.page.verify-checksum.enabled": "true"} | options
+            schema = _agreed(spark, source, listed, corrupt, key)
+            reader = reader if schema is None else reader.schema(schema)
+        reader = reader if source.columns is None else reader.schema(source.columns)
+        return Opened(reader.options(**options).load(paths), tuple(sorted(corrupt)))
+
+
+@contextmanager
+def readable(source: Source, key: str, opening: bool = False) -> Iterator[None]:
+    """Around whatever makes Spark read a source: DataError D305 naming the file that cannot be read. opening: D303 for
+    whatever else Spark says; later, other errors go through as they are."""
+    try:
+        yield
     except (PySparkException, Py4JError) as error:  # a failing footer comes as the plain error of the JVM
         lines = [line for line in str(error).splitlines() if line.strip()] or [type(error).__name__]
-        said = next((line for line in reversed(lines) if line.startswith("Caused by:")), lines[0])
-        raise DataError("D303", f"Spark cannot read this as {source.format}: {said}",
-                        f"{key}.path · {', '.join(source.path)}", "check format and path") from error  # fmt: skip
+        causes = _causes(lines)
+        told = _FILE.search(str(error))
+        if told is not None:
+            why = causes[-1] if causes else told[2].strip()
+            hint = "write the file again, or leave it out"
+            if told[1] == "PARQUET_COLUMN_DATA_TYPE_MISMATCH":
+                why, hint = told[3].strip(), "its type differs from that of other files: write them as one type"
+            raise DataError("D305", f"cannot read {unquote(told[2])}: {why}", f"{key}.path", hint) from error
+        if opening:
+            raise DataError("D303", f"Spark cannot read this as {source.format}: {causes[-1] if causes else lines[0]}",
+                            f"{key}.path · {', '.join(source.path)}", "check format and path") from error  # fmt: skip
+        raise
 
 
-def resolve(path: str, key: str) -> str:
-    """A path Spark can open: `package://NAME/FILE` becomes the file's place in that installed package.
-
-    ConfigError C301 for a `package://` that is malformed, DataError D301 where the package is not installed.
-    """
-    if not path.startswith(_PACKAGE):
-        return path
-    name, _, inner = path.removeprefix(_PACKAGE).partition("/")
-    if not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", name) or not inner or ".." in inner.split("/"):
-        raise ConfigError("C301", f"{path!r} is not package://NAME/FILE", f"{key}.path")
-    spec = importlib.util.find_spec(name)  # finds a package without running it
-    places = list(spec.submodule_search_locations or []) if spec else []
-    if not places:
-        raise DataError("D301", f"package {name} is not installed", f"{key}.path · {path}",
-                        f"install it: pip install {name}")  # fmt: skip
-    return str(Path(places[0], inner))
+def _causes(lines: list[str]) -> list[str]:
+    """What each "Caused by" says; lines of its own before the stack belong to it."""
+    at = [n for n, line in enumerate(lines) if line.startswith("Caused by:")]
+    said = [takewhile(lambda line: not line.startswith(("\tat ", "Caused by:")), lines[n + 1 : n + 6]) for n in at]
+    return [" ".join([lines[n], *map(str.strip, more)]) for n, more in zip(at, said, strict=True)]
 
 
-def found(given: str, path: str, key: str) -> dict[str, Any]:
-    """Data files behind a path, glob or folder: their path -> fsspec's info; empty where fsspec knows no such
-    file system (Spark may).
+def _told_apart(spark: SparkSession, source: Source, paths: list[str]) -> DataFrame:
+    """CSV or JSON with `_corrupt_record`. Columns of CSV are told by name where there is a header."""
+    options = {"enforceSchema": "false"} if source.format == "csv" and _on(source, "header") else {}
+    options |= source.options | {"columnNameOfCorruptRecord": CORRUPT}
+    reader = spark.read.format(source.format).options(**options)
+    if source.columns is None:
+        schema = reader.load(paths).schema
+    else:
+        schema = spark.createDataFrame([], source.columns).schema
+    if CORRUPT not in schema.names:
+        schema = schema.add(CORRUPT, "string")
+    return reader.schema(schema).load(paths)
 
-    DataError D301 where nothing is there, D302 where there is no data file. given: the path as configured, for errors.
-    """
-    try:
-        fs, inner = fsspec.core.url_to_fs(re.sub(r"^s3[an]://", "s3://", path))
-    except (ImportError, ValueError):
-        return {}
-    roots = sorted(_glob(fs, inner)) if _GLOB.search(inner) else [inner] if fs.exists(inner) else []
-    if not roots:
-        raise DataError("D301", f"nothing is at {given}", f"{key}.path", f"--set '{key}.path=[WHERE/IT/IS]'")
-    out: dict[str, Any] = {}
-    for root in roots:
-        for file, info in sorted(fs.find(root, detail=True).items()):
-            if not _hidden(file.removeprefix(root)):
-                out[file] = info
-    if not out:
-        raise DataError("D302", f"no data files in {given}", f"{key}.path")
-    return out
+
+def _on(source: Source, option: str) -> bool:
+    return any(k.lower() == option and v.lower() == "true" for k, v in source.options.items())
+
+
+def _broken(source: Source, paths: list[str], listed: list[dict[str, Any]], key: str) -> dict[str, str]:
+    """Files to leave out. stop: DataError D307 for those of no bytes, which Spark passes over without a word."""
+    corrupt: dict[str, str] = {}
+    for path, there in zip(paths, listed, strict=True):
+        if source.on_corrupt_file == "stop":
+            there = {f: info for f, info in there.items() if int(info["size"]) == 0}
+        if there:
+            corrupt |= footers.broken(place(path)[0], there, source.format)
+    if corrupt and (source.on_corrupt_file == "stop" or len(corrupt) == sum(map(len, listed))):
+        first = "; ".join(f"{f}: {why}" for f, why in sorted(corrupt.items())[:3])
+        raise DataError("D307", f"{len(corrupt)} broken file(s): {first}", f"{key}.path",
+                        f"write them again, or --set {key}.on_corrupt_file=quarantine")  # fmt: skip
+    return corrupt
+
+
+def _agreed(spark: SparkSession, source: Source, listed: list[dict[str, Any]], corrupt: dict[str, str], key: str
+            ) -> Any:  # fmt: skip
+    """The schema of files that differ, unless the config says what the columns are."""
+    files = [f for there in listed for f in there if f not in corrupt]
+    if source.columns or "mergeSchema" in source.options or not files:
+        return None
+    paths = [resolve(p, key) for p in source.path]
+    urls = {f: url for path, there in zip(paths, listed, strict=True) for f, url in _urls(path, there).items()}
+    return footers.agreed(spark, place(paths[0])[0], files, urls, key)
+
+
+def _urls(path: str, there: Mapping[str, Any]) -> dict[str, str]:
+    """File as fsspec lists it -> file as Spark opens it, which has the scheme of the path that was given."""
+    scheme, found, _ = path.partition("://")
+    return {file: f"{scheme}://{file.lstrip('/')}" if found and scheme != "file" else file for file in there}
 
 
 def fingerprints(conf: Config) -> dict[str, str]:
@@ -111,22 +178,8 @@ def fingerprints(conf: Config) -> dict[str, str]:
     return out
 
 
-def _glob(fs: Any, pattern: str) -> list[str]:
-    """What a pattern with *, ?, [..] and {a,b} matches."""
-    braces = re.search(r"\{([^{}]*)\}", pattern)
-    if braces is None:
-        return list(fs.glob(pattern))
-    head, tail = pattern[: braces.start()], pattern[braces.end() :]
-    return [path for word in braces[1].split(",") for path in _glob(fs, head + word + tail)]
-
-
-def _hidden(below: str) -> bool:
-    """Whether Spark passes over a file: a part of its path starts with a dot, or an underscore and holds no `=`."""
-    return any(p.startswith(".") or (p.startswith("_") and "=" not in p) for p in below.split("/"))
-
-
 def _file(given: str, file: str, info: Any) -> list[Any]:
-    if given.startswith(_PACKAGE):
+    if given.startswith(PACKAGE):
         return [given, int(info["size"]), files.sha256(file)]
     changed = info.get("ETag") or info.get("etag") or info.get("mtime") or info.get("LastModified") or ""
     return [file, int(info["size"]), str(changed)]
@@ -140,7 +193,7 @@ def _apart(root: str, given: str, path: str, key: str) -> None:
     above = [ours, *(str(p) for p in Path(ours).parents)] if theirs.startswith("/") else [ours]
     if not theirs.startswith("/"):
         above = [ours.rsplit("/", n)[0] if n else ours for n in range(ours.count("/") - 1)]
-    inside = any(a == theirs or (_GLOB.search(theirs) and fnmatchcase(a, theirs)) for a in above)
+    inside = any(a == theirs or (GLOB.search(theirs) and fnmatchcase(a, theirs)) for a in above)
     if inside or theirs.startswith(ours + "/"):
         raise ConfigError("C302", f"root {root} and source {given} lie inside one another", f"root · {key}.path",
                           "give the run a folder of its own: --set root=runs/mine")  # fmt: skip

@@ -11,7 +11,7 @@ import pytest
 from lstmrec.config.clean import CleanConfig
 from lstmrec.contracts import tables
 from lstmrec.contracts.errors import ConfigError
-from lstmrec.frames import clean, conform
+from lstmrec.frames import clean, conform, verdicts
 
 AS_OF = 1_000_000_000_000
 SCHEMA = "u string, i string, t string, p string, v string, q string"
@@ -134,10 +134,10 @@ def test_unknown_ids(spark: Any) -> None:
 def test_verdict_accepted_and_rejects(spark: Any) -> None:
     rows = [("a", "b", DAY, None, "1", "1"), ("a", None, DAY, None, "1", "1")]
     frame = conform.conform_events(spark.createDataFrame(rows, SCHEMA), config().events)
-    judged = clean.verdict(frame.transform(clean.judge_events(config(), AS_OF)), "events")
-    assert clean.accepted(judged, tables.EVENTS).columns == list(tables.EVENTS.names)
-    assert [r["item_id"] for r in clean.accepted(judged, tables.EVENTS).collect()] == ["b"]
-    (refused,) = clean.rejects(judged).collect()
+    judged = verdicts.verdict(frame.transform(clean.judge_events(config(), AS_OF)), "events")
+    assert verdicts.accepted(judged, tables.EVENTS).columns == list(tables.EVENTS.names)
+    assert [r["item_id"] for r in verdicts.accepted(judged, tables.EVENTS).collect()] == ["b"]
+    (refused,) = verdicts.rejects(judged).collect()
     assert (refused["source"], refused["reject_reason"], refused["value"]) == ("events", "null_item", None)
     assert json.loads(refused["row"]) == {"u": "a", "i": None, "t": DAY, "p": None, "v": "1", "q": "1"}
 
@@ -146,6 +146,27 @@ def test_everybody(spark: Any) -> None:
     users = spark.createDataFrame([("p", {"sex": "F"})], tables.USERS.ddl)
     rows = [("p", True), ("e", True), ("e", True), ("bad", False)]
     events = spark.createDataFrame(rows, "user_id string, _known_user boolean")
-    found = {r["user_id"]: r["attributes"] for r in clean.everybody(users, events, False).collect()}
+    found = {r["user_id"]: r["attributes"] for r in verdicts.everybody(users, events, False).collect()}
     assert found == {"p": {"sex": "F"}, "e": {}}
-    assert [r["user_id"] for r in clean.everybody(users, events, True).collect()] == ["p"]
+    assert [r["user_id"] for r in verdicts.everybody(users, events, True).collect()] == ["p"]
+
+
+def test_bounds_types_weights_and_cancellations(spark: Any) -> None:
+    rows = [
+        (("9.5", "1", "buy"), None, None), (("10.5", "1", "buy"), "high_value", "10.5"),
+        (("1", "8", "buy"), "high_quantity", "8"),
+        (("1", "1", "dance"), "unknown_type", "dance"), (("1", "1", "spam"), "zero_weight", "spam"),
+        (("-99", "-2", "buy"), "cancellation", "-2"), ((None, "-2", "spam"), "zero_weight", "spam"),
+    ]  # fmt: skip
+    source = {"path": ["x"], "user_id": "u", "item_id": "i", "time": "t", "value": "v", "quantity": "q",
+              "event_type": "k", "weights": {"buy": 1, "spam": 0}, "unknown_types": "reject"}  # fmt: skip
+    more = {"max_value": 10, "min_value": 0, "max_quantity": 5, "min_quantity": 1}
+    given = [("a", "b", DAY, *row) for row, _, _ in rows]
+    schema = "u string, i string, t string, v string, q string, k string"
+    reject = CleanConfig.model_validate({"events": source, "cancellations": "reject", **more})
+    found = judge(spark, given, reject, schema)
+    assert [(r["reject_reason"], r["reject_value"]) for r in found] == [(reason, value) for _, reason, value in rows]
+    undo = CleanConfig.model_validate({"events": source, "cancellations": "undo", **more})
+    assert [r["_cancel"] for r in judge(spark, given, undo, schema) if r["reject_reason"] is None] == [False, True]
+    keep = CleanConfig.model_validate({"events": source, **more, "cancel_when": "no_such_column"})
+    assert judge(spark, given, keep, schema)[5]["reject_reason"] == "low_value"

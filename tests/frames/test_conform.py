@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from lstmrec.config.clean import EventSource, ItemSource, UserSource
+from lstmrec.config.clean import EventSource
 from lstmrec.contracts.errors import ConfigError, DataError
 from lstmrec.frames import conform
 from lstmrec.frames.names import Named, kept, resolve
@@ -136,29 +136,10 @@ def test_where_keeps_the_rows_that_hold(spark: Any) -> None:
     frame = spark.createDataFrame([(1,), (None,), (3,)], "n int")
     assert [r["n"] for r in kept(frame, "n > 1", "clean.events").collect()] == [3]
     assert kept(frame, None, "clean.events").count() == 3
+    read = frame.selectExpr("n", "if(n is null, 'raw line', null) _corrupt_record")
+    assert [r["n"] for r in kept(read, "n > 1", "clean.events").collect()] == [None, 3]
     with pytest.raises(ConfigError, match="C303"):
         kept(frame, "n + 1", "clean.events")
-
-
-def test_items(spark: Any) -> None:
-    rows = [
-        (1, " Red Tea ", ["Drama", " drama", None, "", "Comedy"], "X", 1.5, "7"),
-        (2, None, None, None, math.nan, "no"),
-    ]
-    frame = spark.createDataFrame(rows, "id int, title string, genres array<string>, b string, n double, s string")
-    source = ItemSource(path=["x"], item_id="id", title="title", tags=["genres", "b"], text=["title", "genres"],
-                        numeric={"n": "n", "s": "s"})  # fmt: skip
-    first, second = sorted(conform.conform_items(frame, source).collect(), key=lambda r: r["item_id"])
-    assert first["tags"] == ["b=x", "genres=comedy", "genres=drama"]
-    assert (first["title"], first["numeric"]) == ("Red Tea", {"n": 1.5, "s": 7.0})
-    assert first["text"].split() == ["Red", "Tea", "Drama", "drama", "Comedy"]
-    assert (second["tags"], second["title"], second["text"], second["numeric"]) == ([], None, None, {})
-
-
-def test_users(spark: Any) -> None:
-    frame = spark.createDataFrame([(1, "F", 18.0), (2, " ", None)], "id int, sex string, age double")
-    found = conform.conform_users(frame, UserSource(path=["x"], user_id="id", attributes=["sex", "age"])).collect()
-    assert {r["user_id"]: r["attributes"] for r in found} == {"1": {"sex": "F", "age": "18"}, "2": {}}
 
 
 def test_hash_tells_nulls_apart(spark: Any) -> None:
@@ -177,3 +158,25 @@ def test_named_carries_the_type(spark: Any) -> None:
     named = resolve(spark.createDataFrame([(1,)], "n int"), {"a": "n", "b": "n / 2", "c": None}, "x")
     assert isinstance(named["a"], Named) and named["a"].kind.simpleString() == "int"
     assert named["b"].kind.simpleString() == "double" and "c" not in named
+
+
+def test_weights_sessions_and_who_is_nobody(spark: Any) -> None:
+    rows = [
+        ("a", "i", 1, "buy", " s1 "),
+        (None, "i", 1, "view", "s2"),
+        ("", "i", 1, None, ""),
+        (None, "i", 1, "", None),
+    ]
+    frame = spark.createDataFrame(rows, "u string, i string, t bigint, k string, s string")
+    weights = {"buy": 1.0, "view": 1e-9, "unknown": 0.0}
+    source = EventSource(path=["x"], user_id="u", item_id="i", time="t", time_unit="s", event_type="k", session="s",
+                         weights=weights)  # fmt: skip
+    found = conform.conform_events(frame, source, anonymous=True).collect()
+    assert [(r["user_id"], r["event_type"], r["weight"], r["session"]) for r in found] == [
+        ("a", "buy", 2**20, "s1"), ("session:s2", "view", 1, "s2"), ("", "unknown", 0, None), (None, "unknown", 0, None)
+    ]  # fmt: skip
+    plain = conform.conform_events(frame, source.model_copy(update={"weights": {}})).collect()
+    assert [r["user_id"] for r in plain] == ["a", None, "", None] and plain[0]["weight"] is None
+    assert plain[0]["row_hash"] == found[0]["row_hash"], "a weight is the config's, not the row's"
+    bare = conform.conform_events(frame, source.model_copy(update={"session": None})).collect()
+    assert bare[0]["row_hash"] != found[0]["row_hash"] and bare[0]["session"] is None

@@ -1,4 +1,4 @@
-"""The first by the total order stays, however the rows are spread; counts over what is left."""
+"""The first by the total order stays, however the rows are spread."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from lstmrec.frames import dedup, outliers
+from lstmrec.frames import dedup
 
 SCHEMA = (
     "user_id string, item_id string, event_type string, time bigint, event_id string, position bigint, value bigint, "
@@ -72,27 +72,45 @@ def test_duplicates_against_plain_python_under_any_spread(spark: Any, same: Any)
         assert Counter((*r[:10], r["reject_reason"]) for r in found) == expected
 
 
-def test_repeated_ids_keep_the_smallest_hash(spark: Any) -> None:
-    given = [("a", 3, None), ("a", 1, None), ("a", 0, "too_long_id"), ("b", 9, None), (None, 1, "null_item")]
-    frame = spark.createDataFrame(given, "item_id string, _tie bigint, reject_reason string")
-    found = (
-        frame.selectExpr("*", "cast(null as string) reject_value").transform(dedup.refuse_repeated("item")).collect()
-    )
+def test_repeated_ids_keep_the_newest_then_the_smallest_hash(spark: Any) -> None:
+    given = [("a", 3, None, 7, 1), ("a", 1, None, 7, 1), ("a", 2, None, 8, 0), ("a", 0, "too_long_id", 7, 9),
+             ("b", 9, None, 7, None), ("b", 1, None, 7, None), ("b", 2, None, 8, 1),
+             (None, 1, "null_item", 7, 1)]  # fmt: skip
+    schema = "item_id string, _tie bigint, reject_reason string, _payload bigint, _updated bigint"
+    frame = spark.createDataFrame(given, schema).selectExpr("*", "cast(null as string) reject_value")
+    found = frame.transform(dedup.refuse_repeated("item")).collect()
     assert {(r["item_id"], r["_tie"]): r["reject_reason"] for r in found} == {
-        ("a", 1): None, ("a", 3): "duplicate_item", ("a", 0): "too_long_id", ("b", 9): None, (None, 1): "null_item",
+        ("a", 1): None, ("a", 3): "duplicate_item", ("a", 2): "conflicting_item", ("a", 0): "too_long_id",
+        ("b", 2): None, ("b", 1): "conflicting_item", ("b", 9): "conflicting_item", (None, 1): "null_item",
     }  # fmt: skip
 
 
-def test_rare_items_then_rare_users_then_bots(spark: Any) -> None:
-    pairs = [("u", "a"), ("u", "a"), ("u", "b"), ("v", "b"), ("v", "c"), ("w", "a"), ("w", "b"), ("w", "b"), ("w", "a")]
-    dead = [("v", "c"), ("u", "c")]
-    given = [(u, i, None, None) for u, i in pairs] + [(u, i, "future", None) for u, i in dead]
-    schema = "user_id string, item_id string, reject_reason string, reject_value string"
-    frame = spark.createDataFrame(given, schema).repartition(3)
-    found = frame.transform(outliers.refuse_rare_items(2)).transform(outliers.refuse_by_user_count(2, 3)).collect()
-    counts = Counter((r["user_id"], r["item_id"], r["reject_reason"], r["reject_value"]) for r in found)
-    assert counts == {
-        ("u", "a", None, None): 2, ("u", "b", None, None): 1, ("v", "c", "rare_item", "1"): 1,
-        ("v", "b", "rare_user", "1"): 1, ("w", "a", "bot", "4"): 2, ("w", "b", "bot", "4"): 2,
-        ("v", "c", "future", None): 1, ("u", "c", "future", None): 1,
-    }  # fmt: skip
+@pytest.mark.parametrize("everywhere", [False, True])
+def test_event_ids_stand_once(spark: Any, everywhere: bool) -> None:
+    rng = random.Random(8)
+    given = [
+        (rng.choice("uvw"), rng.choice("ab"), "x", rng.choice([None, 1, 2]), rng.choice([None, *"efghijkl"]), None,
+         rng.choice([None, 1]), 1, rng.randrange(10**6), n, rng.choice([None, None, None, "future"]), None)
+        for n in range(300)
+    ]  # fmt: skip
+    first: dict[tuple[Any, ...], tuple[Any, ...]] = {}
+    expected = {}
+    for row in sorted(given, key=lambda r: (null_first(r), r[0], r[9])):
+        key, reason = (row[4] if everywhere else (row[0], row[4])), row[10]
+        if reason is None and row[4] is not None:
+            said = (row[0], *row[1:4], *row[6:8])
+            if key in first:
+                reason = "duplicate_event_id" if first[key] == said else "conflicting_event_id"
+            first.setdefault(key, said)
+        expected[row[9]] = reason
+    assert {"duplicate_event_id", "conflicting_event_id"} <= set(expected.values())
+    frame = spark.createDataFrame(given, SCHEMA).repartition(3)
+    found = frame.transform(dedup.refuse_event_ids(everywhere)).collect()
+    assert {r["_tie"]: r["reject_reason"] for r in found} == expected
+
+
+def test_a_cancellation_repeats_no_purchase(spark: Any) -> None:
+    row = ("u", "a", "x", 1, None, None, 1, 1, 5, 6, None, None)
+    frame = spark.createDataFrame([(*row, False), (*row, False), (*row, True)], f"{SCHEMA}, _cancel boolean")
+    found = frame.transform(dedup.refuse_duplicates("user_item_time")).collect()
+    assert sorted((r["_cancel"], r["reject_reason"]) for r in found if r["reject_reason"]) == [(False, "duplicate")]

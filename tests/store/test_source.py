@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import gzip
 import os
 import sys
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.orc as orc
 import pyarrow.parquet as pq
 import pytest
 
@@ -50,7 +52,7 @@ def test_options_and_tables(spark: Any, tmp_path: Path) -> None:
     read = source.read_source(
         spark, Source(format="csv", path=[str(tmp_path)], options={"header": "true", "sep": ";"}), "clean.events"
     )
-    assert read.columns == ["u", "i"]
+    assert read.columns == ["u", "i", "_corrupt_record"]
     read.createOrReplaceTempView("some_view")
     assert source.read_source(spark, Source(format="table", path=["some_view"]), "clean.events").count() == 1
 
@@ -69,7 +71,7 @@ def test_nothing_there_names_path_and_key(tmp_path: Path) -> None:
 
 def test_what_spark_cannot_read(spark: Any, tmp_path: Path) -> None:
     (tmp_path / "a.parquet").write_text("not parquet at all")
-    with pytest.raises(DataError, match="D303"):
+    with pytest.raises(DataError, match=r"D305.*a\.parquet"):
         source.read_source(spark, Source(path=[str(tmp_path / "a.parquet")]), "clean.events")
     with pytest.raises(DataError, match="D303"):
         source.read_source(spark, Source(format="table", path=["no_such_table"]), "clean.events")
@@ -133,3 +135,97 @@ def test_remote_root_and_source_apart() -> None:
         source._apart("s3://lake/in/run", "s3://lake/in", "s3://lake/in", "clean.events")
     source._apart("s3://lake/runs", "s3://lake/in", "s3://lake/in", "clean.events")
     source._apart("/lake/in/run", "s3://lake/in", "s3://lake/in", "clean.events")
+
+
+def shapes(folder: Path, name: str, **columns: Any) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    pq.write_table(pa.table(columns), folder / name, write_page_checksum=True)
+
+
+def opened(spark: Any, folder: Path, **more: Any) -> source.Opened:
+    return source.opened(spark, Source(path=[str(folder)], **more), "clean.events")
+
+
+def test_errors_of_the_scan_name_the_file(spark: Any, tmp_path: Path) -> None:
+    shapes(tmp_path / "flip", "a b.parquet", k=list(range(10_000)))
+    path = tmp_path / "flip/a b.parquet"
+    data = bytearray(path.read_bytes())
+    data[len(data) // 4] ^= 1
+    path.write_bytes(bytes(data))
+    (tmp_path / "cut").mkdir()
+    whole = gzip.compress(b"u,i\n" + b"".join(b"%d,%d\n" % (k, k * 7919 % 1000) for k in range(50_000)))
+    (tmp_path / "cut/a.csv.gz").write_bytes(whole[: len(whole) // 2])
+    for folder, file, more in (("flip", "a b.parquet", {}), ("cut", "a.csv.gz", {"format": "csv"})):
+        where = Source(path=[str(tmp_path / folder)], options={"header": "true"}, **more)
+        with pytest.raises(DataError, match="D305") as caught, source.readable(where, "clean.events"):
+            frame = source.opened(spark, where, "clean.events").frame
+            frame.selectExpr(f"max({'k' if folder == 'flip' else 'u'})").collect()
+        assert file in caught.value.what
+
+
+CSV = '\ufeffuser id,user.item,sélect\r\na,b,2020-01-01\r\nshort,b\r\nlong,b,c,d,e\r\n"open,b,2020-01-01\r\nz,,3\r\n'
+
+
+def test_csv_rows_that_do_not_parse_come_with_their_line(spark: Any, tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_bytes(CSV.encode())
+    for columns in (None, "`user id` string, `user.item` string, `sélect` string"):
+        where = Source(format="csv", path=[str(tmp_path / "a.csv")], options={"header": "true"}, columns=columns)
+        frame = source.read_source(spark, where, "clean.events")
+        assert frame.columns == ["user id", "user.item", "sélect", "_corrupt_record"]
+        rows = frame.collect()
+        bad = {r[3] for r in rows if r[3] is not None}
+        assert bad == {"short,b", "long,b,c,d,e", '"open,b,2020-01-01'}
+        assert [tuple(r)[:3] for r in rows if r[3] is None] == [("a", "b", "2020-01-01"), ("z", None, "3")]
+        assert frame.count() == 5
+    (tmp_path / "b.csv").write_text("user.item,user id,sélect\n1,2,3\n")
+    with pytest.raises(DataError, match="user id"), source.readable(where, "clean.events", opening=True):
+        source.read_source(spark, where.model_copy(update={"path": [str(tmp_path)]}), "clean.events").collect()
+
+
+def test_json_rows_that_do_not_parse_come_with_their_line(spark: Any, tmp_path: Path) -> None:
+    (tmp_path / "a.json").write_text('{"u": 1, "i": "x"}\n{"u": 2,\nnonsense\n{"u": 9007199254740993}\n')
+    for columns in (None, "u bigint, i string"):
+        where = Source(format="json", path=[str(tmp_path / "a.json")], columns=columns)
+        rows = source.read_source(spark, where, "clean.events").select("u", "i", "_corrupt_record").collect()
+        assert [tuple(r) for r in rows] == [
+            (1, "x", None), (None, None, '{"u": 2,'), (None, None, "nonsense"), (2**53 + 1, None, None)
+        ]  # fmt: skip
+
+
+def test_orc_several_paths_and_columns_as_said(spark: Any, tmp_path: Path) -> None:
+    for name in ("a", "b"):
+        orc.write_table(pa.table({"u": [name], "k": [1]}), tmp_path / f"{name}.orc")
+    both = Source(format="orc", path=[str(tmp_path / "a.orc"), str(tmp_path / "b.orc")])
+    assert source.read_source(spark, both, "clean.events").count() == 2
+    one = Source(format="orc", path=[str(tmp_path / "*.orc")], columns="u string")
+    assert source.read_source(spark, one, "clean.events").columns == ["u"]
+
+
+def test_types_of_other_writers(spark: Any, tmp_path: Path) -> None:
+    shapes(tmp_path / "ns", "a.parquet", t=pa.array([1_500], pa.timestamp("ns")), q=pa.array([2**64 - 1], pa.uint64()))
+    frame = opened(spark, tmp_path / "ns").frame
+    assert frame.schema.simpleString() == "struct<t:bigint,q:decimal(20,0)>"
+    assert [tuple(map(int, r)) for r in frame.collect()] == [(1_500, 2**64 - 1)]
+    pq.write_table(pa.table({"t": pa.array([5], pa.timestamp("us"))}), tmp_path / "old.parquet",
+                   use_deprecated_int96_timestamps=True)  # fmt: skip
+    assert opened(spark, tmp_path / "old.parquet").frame.selectExpr("unix_micros(t)").collect()[0][0] == 5
+
+
+@pytest.mark.parametrize("options", [{"mode": "DropMalformed"}, {"ignoreCorruptFiles": "true"}])
+def test_options_that_lose_rows_are_refused(options: dict[str, str]) -> None:
+    with pytest.raises(ValueError, match="uncounted"):
+        Source(path=["x"], options=options)
+
+
+def test_any_name_of_a_path_and_what_writers_leave_behind(spark: Any, tmp_path: Path) -> None:
+    folder = tmp_path / "a b #c %41 é"
+    written(folder / "x #%20.parquet")
+    written(folder / "_temporary/0/y.parquet")
+    written(folder / "_delta_log/z.parquet")
+    assert len(source.found(str(folder), str(folder), "clean.events")) == 1
+    frame = opened(spark, folder).frame
+    assert frame.count() == 2
+    (folder / "x #%20.parquet").unlink()
+    where = Source(path=[str(folder)])
+    with pytest.raises(DataError, match=r"D305.*x #%20\.parquet"), source.readable(where, "clean.events"):
+        frame.collect()

@@ -1,0 +1,76 @@
+"""Where a source's files are: packages, globs, folders, as Spark and fsspec both see them."""
+
+from __future__ import annotations
+
+import importlib.util
+import re
+from pathlib import Path
+from typing import Any
+
+import fsspec
+
+from lstmrec.contracts.errors import ConfigError, DataError
+
+PACKAGE = "package://"
+GLOB = re.compile(r"[*?\[{]")
+
+
+def resolve(path: str, key: str) -> str:
+    """A path Spark can open: `package://NAME/FILE` becomes the file's place in that installed package.
+
+    ConfigError C301 for a `package://` that is malformed, DataError D301 where the package is not installed.
+    """
+    if not path.startswith(PACKAGE):
+        return path
+    name, _, inner = path.removeprefix(PACKAGE).partition("/")
+    if not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", name) or not inner or ".." in inner.split("/"):
+        raise ConfigError("C301", f"{path!r} is not package://NAME/FILE", f"{key}.path")
+    spec = importlib.util.find_spec(name)  # finds a package without running it
+    places = list(spec.submodule_search_locations or []) if spec else []
+    if not places:
+        raise DataError("D301", f"package {name} is not installed", f"{key}.path · {path}",
+                        f"install it: pip install {name}")  # fmt: skip
+    return str(Path(places[0], inner))
+
+
+def found(given: str, path: str, key: str) -> dict[str, Any]:
+    """Data files behind a path, glob or folder: their path -> fsspec's info; empty where fsspec knows no such
+    file system (Spark may).
+
+    DataError D301 where nothing is there, D302 where there is no data file. given: the path as configured, for errors.
+    """
+    try:
+        fs, inner = place(path)
+    except (ImportError, ValueError):
+        return {}
+    roots = sorted(_glob(fs, inner)) if GLOB.search(inner) else [inner] if fs.exists(inner) else []
+    if not roots:
+        raise DataError("D301", f"nothing is at {given}", f"{key}.path", f"--set '{key}.path=[WHERE/IT/IS]'")
+    out: dict[str, Any] = {}
+    for root in roots:
+        for file, info in sorted(fs.find(root, detail=True).items()):
+            if not _hidden(file.removeprefix(root)):
+                out[file] = info
+    if not out:
+        raise DataError("D302", f"no data files in {given}", f"{key}.path")
+    return out
+
+
+def place(path: str) -> tuple[Any, str]:
+    """The file system of a path, and the path inside it. ValueError or ImportError where fsspec knows none."""
+    fs, inner = fsspec.core.url_to_fs(re.sub(r"^s3[an]://", "s3://", path))
+    return fs, inner
+
+
+def _glob(fs: Any, pattern: str) -> list[str]:
+    """What a pattern with *, ?, [..] and {a,b} matches."""
+    braces = re.search(r"\{([^{}]*)\}", pattern)
+    if braces is None:
+        return list(fs.glob(pattern))
+    head, tail = pattern[: braces.start()], pattern[braces.end() :]
+    return [path for word in braces[1].split(",") for path in _glob(fs, head + word + tail)]
+
+
+def _hidden(below: str) -> bool:
+    """Whether Spark passes over a file: a part of its path starts with a dot, or an underscore and holds no `=`."""
+    return any(p.startswith(".") or (p.startswith("_") and "=" not in p) for p in below.split("/"))
