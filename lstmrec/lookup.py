@@ -16,9 +16,6 @@ from lstmrec.contracts.errors import DataError
 from lstmrec.contracts.manifest import Manifest
 from lstmrec.contracts.tables import Table
 
-#: role -> the roles of the events that are its history
-HISTORY = {"validation": ("train",), "test": ("train", "validation"), "serve": ("train", "validation", "test")}
-
 
 @dataclass(frozen=True)
 class Shown:
@@ -85,7 +82,7 @@ def titles(root: str, item_ids: Iterable[str], catalogue: Manifest | None = None
 
 def history(root: str, user_id: str, role: str = "serve") -> list[dict[str, Any]]:
     """Events of the role's history, oldest first: item_id, time (µs or null), event_type, index."""
-    return events(root, user_id, HISTORY[role])
+    return events(root, user_id, tables.HISTORY[role])
 
 
 def events(root: str, user_id: str, roles: Sequence[str], manifest: Manifest | None = None) -> list[dict[str, Any]]:

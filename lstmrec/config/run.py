@@ -18,8 +18,6 @@ from lstmrec.config.sequence import SequenceConfig
 from lstmrec.config.split import SplitConfig
 from lstmrec.config.train import TrainConfig
 
-_CLOCK_FEATURES = {"active_days", "tenure_days", "mean_gap_days", "basket_size"}
-
 
 class Config(Section):
     """A run: where it writes, what counts as now, and a section a job."""
@@ -68,7 +66,7 @@ class Config(Section):
             asks.append("sequence.objective: next_days")
         if self.sequence.history == "learn":
             asks.append("sequence.history: learn")
-        asks += [f"profile.features: {f}" for f in self.profile.features if f in _CLOCK_FEATURES]
+        asks += self.profile.needs_clock
         for r in self.score.recommenders:
             if getattr(r, "days", None) is not None or getattr(r, "half_life_days", None) is not None:
                 asks.append(f"score.recommenders: {r.name}")
@@ -82,6 +80,9 @@ class Config(Section):
             fits = [n for n in range(1, self.train.shards + 1) if self.train.shards % n == 0]
             raise ValueError(f"train.ranks {self.train.ranks} does not divide train.shards {self.train.shards}: "
                              f"use one of {fits}")  # fmt: skip
+        absent = sorted(set(self.score.roles) - set(self.sequence.roles))
+        if absent:
+            raise ValueError(f"score.roles {absent} have no sequences: sequence.roles is {self.sequence.roles}")
         if max(self.evaluate.ks) > self.score.k:
             raise ValueError(f"evaluate.ks {self.evaluate.ks} asks for longer lists than score.k {self.score.k}")
         names = [r.name for r in self.score.recommenders]

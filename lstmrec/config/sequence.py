@@ -15,6 +15,9 @@ class SequenceConfig(Section):
     max_length: int = Field(200, ge=1, description="positions of a window")
     min_length: int = Field(1, ge=1, description="train windows with fewer inputs are left out, and counted")
     classes: list[int] = Field([8, 16, 32, 64, 96, 128, 160], description="length classes below max_length")
+    roles: list[Literal["train", "validation", "test", "serve"]] = Field(
+        ["train", "validation", "test", "serve"], min_length=1, description="whom sequences are made for"
+    )
     phases: int = Field(4, ge=1, description="sets of train windows with other starts; an epoch reads one")
     objective: Literal["next_item", "next_basket", "next_days"] = Field(
         "next_item", description="what a position is labelled with"

@@ -8,6 +8,7 @@ from functools import partial
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
+from lstmrec.contracts.tables import HISTORY
 from lstmrec.frames import expected
 
 _GROUP = ("recommender", "role", "slice")
@@ -18,7 +19,8 @@ def targets(split: DataFrame) -> DataFrame:
     repeat (those of them in the role's history), history (events of it). Roles validation and test, users with
     at least one target.
     """
-    count = {role: F.count_if(F.col("role") == role) for role in ("train", "validation", "test")}
+    count = {"train": F.count_if(F.col("role").isin(*HISTORY["validation"]))}
+    count |= {role: F.count_if(F.col("role") == role) for role in ("validation", "test")}
     pairs = split.groupBy("user_id", "item_id").agg(*[c.alias(name) for name, c in count.items()])
     validation, test = F.col("validation"), F.col("test")
     roles = F.array(_role("validation", validation, F.col("train")), _role("test", test, F.col("train") + validation))

@@ -11,12 +11,13 @@ from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
 from lstmrec.config.sequence import SequenceConfig
+from lstmrec.contracts.tables import HISTORY
 
 
 def lengths(split: DataFrame, users: DataFrame) -> DataFrame:
-    """user_id, train, validation, test: events of each role (int), for everybody in USERS (zeros: no event)."""
+    """user_id, train, context, validation, test: events of each role (int), for everybody in USERS (zeros: none)."""
     counts = split.groupBy("user_id").agg(
-        *[F.count_if(F.col("role") == role).cast("int").alias(role) for role in ("train", "validation", "test")]
+        *[F.count_if(F.col("role") == role).cast("int").alias(role) for role in HISTORY["serve"]]
     )
     return users.select("user_id").join(counts, "user_id", how="left").na.fill(0)
 
@@ -29,16 +30,18 @@ def windows(split: DataFrame, users: DataFrame, conf: SequenceConfig, seed: int)
     that role. Serve: the last max_length events of everybody, an empty window for who has none.
     """
     train, validation, test = F.col("train"), F.col("validation"), F.col("test")
+    known = train + F.col("context")  # a user held out of training has a history and no train window
     inputs = F.greatest(train - (1 if conf.objective == "next_item" else 0), F.lit(0))
     sets = F.transform(
         F.sequence(F.lit(0), F.lit(conf.phases - 1)), lambda p: _piece("train", p, train, inputs, inputs > 0)
     )
     held = F.array(
-        _piece("validation", F.lit(0), train, train, validation > 0),
-        _piece("test", F.lit(0), train + validation, train + validation, test > 0),
-        _piece("serve", F.lit(0), train + validation + test, train + validation + test, F.lit(True)),
+        _piece("validation", F.lit(0), known, known, validation > 0),
+        _piece("test", F.lit(0), known + validation, known + validation, test > 0),
+        _piece("serve", F.lit(0), known + validation + test, known + validation + test, F.lit(True)),
     )
-    pieces = lengths(split, users).select("user_id", F.inline(F.filter(F.concat(sets, held), lambda p: p["wanted"])))
+    asked = F.filter(F.concat(sets, held), lambda p: p["wanted"] & p["role"].isin(conf.roles))
+    pieces = lengths(split, users).select("user_id", F.inline(asked))
     cut = pieces.withColumn("starts", _starts(conf.max_length, seed))
     placed = cut.select("*", F.posexplode("starts").alias("window", "start"))
     stop = F.coalesce(F.get("starts", F.col("window") + 1), F.col("inputs"))

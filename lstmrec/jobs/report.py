@@ -77,7 +77,7 @@ def _people(conf: Config, made: dict[str, Manifest], told: Any) -> list[dict[str
     out = []
     for place, user in enumerate(chosen, 1):
         found = lookup.lists(conf.root, user, "test", wanted, lists, catalogue)
-        past = lookup.events(conf.root, user, lookup.HISTORY["test"], split)
+        past = lookup.events(conf.root, user, tables.HISTORY["test"], split)
         later = [e["item_id"] for e in lookup.events(conf.root, user, ("test",), split)]
         name = people.named(user, place, conf.report.ids, conf.seed)
         recent = lookup.titled(conf.root, past, catalogue)

@@ -54,15 +54,12 @@ def told(figures: Mapping[str, Mapping[str, float]], k: int) -> dict[str, str]:
 
 def protocol(conf: Config) -> str:
     """The key to print beside a figure: split, seen filter, ties, users, inputs of the model."""
-    s = conf.split
-    split = (f"time cut, {s.test_days} d test, {s.validation_days} d validation" if s.by == "time"
-             else f"leave last {s.last} out")  # fmt: skip
     seen = {"filter": "seen items filtered (whole history)", "learn": "seen items scored apart", "ignore": "no filter"}
     m = conf.train.model
     extras = {"demographics": m.use_static, "profile": m.use_profile, "time": m.use_time, "types": m.use_types}
     inputs = [*m.inputs, *(name for name, used in extras.items() if used)]
-    return (f"{split}; {seen[conf.sequence.history]} by the model; full ranking; ties: expected rank; all users of the "
-            f"role; recall and MAP over min(k, targets); model inputs: {', '.join(inputs)}")  # fmt: skip
+    return (f"{conf.split.summary}; {seen[conf.sequence.history]} by the model; full ranking; ties: expected rank; all "
+            f"users of the role; recall and MAP over min(k, targets); model inputs: {', '.join(inputs)}")  # fmt: skip
 
 
 def users_scored(recommendations: Manifest, recommender: str) -> int:

@@ -11,13 +11,10 @@ from lstmrec.contracts import tables
 
 Scored = dict[str, dict[str, int]]
 
-#: role -> roles of the events its history holds.
-EARLIER = {"validation": ("train",), "test": ("train", "validation"), "serve": ("train", "validation", "test")}
-
 
 def history(split: DataFrame, role: str) -> DataFrame:
     """The SPLIT rows before a role's cut."""
-    return split.where(F.col("role").isin(*EARLIER[role]))
+    return split.where(F.col("role").isin(*tables.HISTORY[role]))
 
 
 def users(split: DataFrame, everybody: DataFrame, roles: Sequence[str]) -> DataFrame:

@@ -92,3 +92,19 @@ def test_phases_and_seeds_cut_elsewhere(spark: Any) -> None:
     assert one != two
     assert any(one[f"u{i}", 0] != one[f"u{i}", 1] for i in range(12))
     assert len({tuple(v) for v in one.values()}) > 3
+
+
+def test_context_is_history_without_train_windows_and_roles_are_those_asked_for(spark: Any) -> None:
+    rows = [("held", i, role) for i, role in enumerate(["context"] * 4 + ["validation", "test"])]
+    rows += [("u", i, role) for i, role in enumerate(["train"] * 3 + ["validation"])]
+    split = spark.createDataFrame(rows, "user_id string, index int, role string")
+    users = spark.createDataFrame([("held",), ("u",)], "user_id string")
+
+    def found(*roles: Any) -> set[tuple[Any, ...]]:
+        conf = SequenceConfig(max_length=8, phases=1, classes=[], **({"roles": list(roles)} if roles else {}))
+        return {(r.user_id, r.role, r.start, r.stop) for r in windows(split, users, conf, SEED).collect()}
+
+    everything = {("held", "validation", 0, 4), ("held", "test", 0, 5), ("held", "serve", 0, 6), ("u", "train", 0, 2),
+                  ("u", "validation", 0, 3), ("u", "serve", 0, 4)}  # fmt: skip
+    assert found() == everything
+    assert found("train", "test") == {w for w in everything if w[1] in ("train", "test")}
