@@ -9,8 +9,9 @@ VOCABULARY = Table(
     (
         Column("feature", "string", doc="`tag`, `event_type`, or `user:NAME` of a demographic"),
         Column("value", "string"),
-        Column("id", "int", doc="from 2 by falling train count, then value"),
-        Column("count", "bigint", doc="train rows that hold it"),
+        Column("id", "int", doc="by falling train count, then value; from 2, or, for tags and demographics, from 2 + "
+               "the hash buckets of the tail"),
+        Column("count", "bigint", doc="train rows that hold it; 0 for a value that only a grown-from base had"),
     ),
     key=("feature", "value"), invariants=(("id", "id >= 2"),),
     doc="category -> id, fitted on train rows",
@@ -24,24 +25,30 @@ SCALERS = Table(
         Column("center", "double"),
         Column("scale", "double", doc="never 0: a constant feature gets 1"),
         Column("count", "bigint", doc="train items that have it"),
+        Column("method", "string", True, "zscore, robust, minmax, bins or none; null: zscore"),
+        Column("low", "double", True, "what smaller values are cut to, after log; null: not cut"),
+        Column("high", "double", True, "what larger values are cut to"),
+        Column("edges", "array<double>", True, "method bins: where bins 1, 2 ... begin; value = bin / number of edges"),
     ),
-    key=("feature",), invariants=(("scale", "scale > 0"),),
-    doc="numeric scaling, fitted on items of train rows",
+    key=("feature",), invariants=(("scale", "scale > 0"),), minor=1,
+    doc="numeric scaling, fitted on items of train rows; a number that no train item has is left out",
 )  # fmt: skip
 
 ENCODED_ITEMS = Table(
     "encoded_items",
     (
-        Column("item", "int", doc="place in the catalogue, from 2 by falling train count, then hash of the id"),
+        Column("item", "int", doc="place in the catalogue, from 2 by falling train count, then hash of the id; in a "
+               "grown catalogue new items come after those of the base"),
         Column("item_id", "string"),
         Column("title", "string", True),
         Column("id", "int", doc="embedding row: `item` itself where trained, else 1 (unknown)"),
         Column("count", "bigint", doc="train events"),
-        Column("tags", "array<int>", doc="tag ids"),
+        Column("tags", "array<int>", doc="tag ids: known ones first, then tail buckets, then 1 for unknown ones"),
         Column("text", "array<int>", doc="hashed n-gram buckets, from 2"),
         Column("numeric", "array<float>", doc="scaled values, then as many missing indicators (1 = missing)"),
+        Column("image", "array<float>", True, "the item's image as a unit vector; null = missing"),
     ),
-    key=("item",), invariants=(("item", "item >= 2"), ("id", "id = 1 OR id = item")),
+    key=("item",), invariants=(("item", "item >= 2"), ("id", "id = 1 OR id = item")), minor=1,
     doc="the catalogue as numbers: everything in it is ranked",
 )  # fmt: skip
 
@@ -76,12 +83,12 @@ USER_PROFILES = Table(
     (
         Column("user_id", "string"),
         Column("boundary", "int", doc="only events with index < boundary are known"),
-        Column("raw", "array<double>", doc="aggregates in the order of the config; 0 for no events"),
-        Column("encoded", "array<float>", doc="log1p of raw, z-scored by train boundaries"),
+        Column("raw", "array<double>", doc="numbers in the order of the config (names: facts.scalers); 0 for nothing"),
+        Column("encoded", "array<float>", doc="signed log1p of raw, z-scored by train boundaries; facts.width numbers"),
     ),
-    key=("user_id", "boundary"),
-    doc="point-in-time behaviour aggregates at every window's start and at the whole history",
-)
+    key=("user_id", "boundary"), invariants=(("width", "size(raw) = size(encoded)"),),
+    doc="point-in-time behaviour aggregates at every window's start and at the whole history, as of the last event",
+)  # fmt: skip
 
 ITEM_PROFILES = Table(
     "item_profiles",
@@ -90,14 +97,20 @@ ITEM_PROFILES = Table(
         Column("item_id", "string"),
         Column("events", "bigint"),
         Column("users", "bigint"),
-        Column("events_7d", "bigint", True, "null without a clock"),
+        Column("events_7d", "bigint", True, "of the last 7 days before the cut; null where the cut has no time"),
         Column("events_28d", "bigint", True),
         Column("value", "bigint", True, "sum of value, minor units"),
         Column("repeat_users", "bigint", doc="users with two events or more"),
+        Column("events_1d", "bigint", True),
+        Column("events_90d", "bigint", True),
+        Column("trend", "bigint", True, "rate of the last 7 days by that of the 28 before, an event a week added to "
+               "each; in 2^-20"),
+        Column("price", "bigint", True, "value by quantity of the events with a value, minor units, cut"),
+        Column("repeat_rate", "bigint", True, "repeat_users by users, in 2^-20"),
     ),
-    key=("role", "item_id"),
-    doc="point-in-time item aggregates at each role's cut",
-)
+    key=("role", "item_id"), minor=1,
+    doc="point-in-time item aggregates at each role's cut; empty where profile.items is off",
+)  # fmt: skip
 
 SEQUENCES = Table(
     "sequences",

@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
+from typing import Any
 
-from pyspark.sql import SparkSession
+from pyspark.sql import DataFrame, SparkSession
 
+from lstmrec import versions
 from lstmrec.config.run import Config
 from lstmrec.contracts import tables
 from lstmrec.contracts.ids import FIRST
 from lstmrec.contracts.manifest import Manifest
-from lstmrec.frames import normalise
-from lstmrec.store import collect, door
+from lstmrec.frames import catalogue, drift, normalise, scalers, tally, vocabulary
+from lstmrec.frames.catalogue import PRICE
+from lstmrec.frames.facts import Facts
+from lstmrec.store import collect, door, numbers
 from lstmrec.store.commit import commit
 from lstmrec.store.read import read
 from lstmrec.store.work import desk
@@ -20,46 +24,67 @@ from lstmrec.store.work import desk
 NEEDS = (tables.SPLIT, tables.ITEMS, tables.USERS)
 GIVES = (tables.VOCABULARY, tables.SCALERS, tables.ENCODED_USERS, tables.ENCODED_ITEMS)
 SECTIONS = ("seed", "normalise", "clean.items", "clean.users")
-VERSION = 1
+VERSION = 2
 SPARK = True
 
 
+def sources(conf: Config) -> dict[str, str]:
+    """What identifies the run whose ids are kept, if any."""
+    root, grown = conf.normalise.grow_from, (tables.VOCABULARY, tables.ENCODED_ITEMS)
+    return {f"grown:{t.name}": versions.current(root, t).fingerprint for t in grown} if root else {}
+
+
 def run(spark: SparkSession, conf: Config) -> Manifest:
-    """Commits VOCABULARY, SCALERS, ENCODED_USERS, ENCODED_ITEMS; their facts hold the sizes of the model's inputs."""
-    t = door.ticket(sys.modules[__name__], conf)
-    c = conf.normalise
+    """Commits VOCABULARY, SCALERS, ENCODED_USERS, ENCODED_ITEMS. ConfigError C331 for a rule of no feature, C332 where
+    the ids of another shape of vocabulary are to grow."""
+    t, c = door.ticket(sys.modules[__name__], conf), conf.normalise
+    split, items, users = (read(spark, conf.root, table) for table in NEEDS)
+    old_words, old_items, first = None, None, FIRST
+    if c.grow_from is not None:
+        old_words, old_items = (read(spark, c.grow_from, x) for x in (tables.VOCABULARY, tables.ENCODED_ITEMS))
+        base = versions.current(c.grow_from, tables.ENCODED_ITEMS)
+        vocabulary.growable(c, base.config["normalise"])
+        first = int(base.facts["catalogue"])
     attributes = conf.clean.users.attributes if conf.clean.users else []
-    names = [*(conf.clean.items.numeric if conf.clean.items else {}), *([normalise.PRICE] if c.price else [])]
-    split, users = (read(spark, conf.root, table) for table in (tables.SPLIT, tables.USERS))
+    numeric = [*(conf.clean.items.numeric if conf.clean.items else {}), *([PRICE] if c.price else [])]
     with desk(t) as d:
-        fitted = normalise.fit_catalogue(split, read(spark, conf.root, tables.ITEMS), c, conf.seed)
-        catalogue = d.materialise(fitted, "catalogue")
-        words = d.materialise(
-            normalise.fit_vocabulary(split, catalogue, users, attributes, c.min_tag_count), "vocabulary"
-        )
-        sizes = collect.counts(words, "feature")
-        scalers = normalise.fit_scalers(
-            [r.asDict() for r in collect.rows(normalise.moments(catalogue, names, c.log_numeric))], names, c.log_numeric
-        )
-        static = [FIRST + sizes.get(f"user:{a}", 0) for a in attributes]
-        commit(words, t, tables.VOCABULARY, facts={"types": FIRST + sizes.get("event_type", 0)})
-        commit(spark.createDataFrame(scalers, tables.SCALERS.ddl).coalesce(1), t, tables.SCALERS)
-        commit(normalise.apply_users(users, words, attributes), t, tables.ENCODED_USERS,
-               facts={"static": static, "static_names": attributes})  # fmt: skip
-        encoded = d.materialise(normalise.apply_items(catalogue, words, scalers, c), "encoded")
-        items, trained = collect.count(encoded), collect.count(encoded.where("id > 1"))
-        facts = {
-            "catalogue": FIRST + items,
-            "trained": FIRST + trained,
-            "tags": FIRST + sizes["tag"] if "tag" in sizes else 0,
-            "text": FIRST + c.text_buckets if c.text_buckets else 0,
-            "numeric": 2 * len(names),
-            "numeric_names": [*names, *(f"{n} missing" for n in names)],
-            "told": {"trained": f"{trained:,}", "tags": f"{sizes.get('tag', 0):,}"},
-        }
-        return commit(encoded, t, tables.ENCODED_ITEMS, facts=facts)
+        seen = d.materialise(tally.tally(split, c), "tally")
+        known = d.materialise(catalogue.gather(items, tally.by_item(seen), old_items), "known")
+        made = d.materialise(catalogue.fit_catalogue(known, items, c, conf.seed, first=first), "catalogue")
+        counted = _counted(conf, split, users, seen, made)
+        counted = d.materialise(counted, "counted") if c.drift or old_words is not None else counted
+        words = d.materialise(vocabulary.fit_vocabulary(counted, c, old_words), "vocabulary")
+        fitted = numbers.fit(made, numeric, c, d)
+        facts = Facts(
+            conf=c, attributes=attributes, grown_from=sources(conf),
+            sizes={r["feature"]: r for r in _rows(vocabulary.sizes(words))}, catalogue=_rows(catalogue.sizes(made))[0],
+            image=(conf.clean.items.image_dim or 0) if conf.clean.items else 0,
+            scalers=fitted.scalers, dropped=fitted.dropped, warned=fitted.warned,
+            drift=drift.indices(fitted.bins + _rows(drift.of_values(counted))) if c.drift else [],
+        )  # fmt: skip
+        commit(words, t, tables.VOCABULARY, facts=facts.of_words())
+        commit(scalers.table(spark.range(1).coalesce(1), facts.scalers), t, tables.SCALERS)
+        # keys=False: as many rows as USERS, each one's row with its ids, so that the key of USERS is one here too
+        commit(normalise.apply_users(users, words, facts.static, c), t, tables.ENCODED_USERS, keys=False,
+               rows_in=versions.current(conf.root, tables.USERS).rows_out, facts=facts.of_users())  # fmt: skip
+        return commit(normalise.apply_items(made, words, facts), t, tables.ENCODED_ITEMS, facts=facts.of_items())
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """What spark-submit calls."""
     return door.main(sys.modules[__name__], argv)
+
+
+def _counted(conf: Config, split: DataFrame, users: DataFrame, seen: DataFrame, made: DataFrame) -> DataFrame:
+    """How often each value is there; only demographics read events again (who was active)."""
+    found = vocabulary.type_counts(seen)
+    attributes = conf.clean.users.attributes if conf.clean.users else []
+    if conf.clean.items and conf.clean.items.tags:
+        found = found.unionByName(vocabulary.tag_counts(made))
+    if attributes:
+        found = found.unionByName(vocabulary.user_counts(users, tally.active(split, conf.normalise), attributes))
+    return found
+
+
+def _rows(frame: DataFrame) -> list[dict[str, Any]]:
+    return [r.asDict() for r in collect.rows(frame)]

@@ -43,12 +43,12 @@ class World:
             tables.CUTS: [(r, t, "a rule", 1, 1) for r, t in self.cuts.items()],
             tables.USERS: [(u, {}) for u in self.users],
             tables.VOCABULARY: [("event_type", t, i, 1) for t, i in self.types.items()] + [("tag", "view", 9, 1)],
-            tables.ENCODED_ITEMS: [(i, x, None, 1 if i > 9 else i, 1, [], [], []) for x, i in self.items.items()],
+            tables.ENCODED_ITEMS: [(i, x, None, 1 if i > 9 else i, 1, [], [], [], None) for x, i in self.items.items()],
             tables.ENCODED_USERS: [(u, self.static(u)) for u in self.users],
         }
         out = {}
         for table, values in rows.items():
-            mixed = list(values)
+            mixed = [(*v, *[None] * (len(table.columns) - len(v))) for v in values]  # columns a contract gained
             random.Random(partitions).shuffle(mixed)
             out[table.name] = spark.createDataFrame(mixed, table.ddl).repartition(partitions)
         return out

@@ -67,7 +67,7 @@ def config(root: Path, source: Path, **more: Any) -> dict[str, Any]:
             "min_quantity": 1,
         },
         "split": {"by": "time", "test_days": 28, "validation_days": 28},
-        "normalise": {"min_item_count": 3, "price": True, "log_numeric": ["price"], "text_buckets": 64},
+        "normalise": {"min_item_count": 3, "price": True, "numeric": {"price": {"log": True}}, "text_buckets": 64},
         "profile": {"features": ["events", "items", "repeat_share", "active_days"]},
         "sequence": {"objective": "next_days", "history": "learn", "max_length": 32, "classes": [8, 16], "phases": 2,
                      "rows_per_file": 64, "files_multiple": 2},
