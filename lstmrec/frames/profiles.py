@@ -1,7 +1,8 @@
 """Point-in-time behaviour aggregates of users at window boundaries: only events before the boundary are known.
 
-Running integer sums over each user's history, read off where a boundary stands; floats appear only per row, so that
-no sum changes with the shuffle.
+The integers of `running`, read off where a boundary stands; floats appear only per row, so that no sum changes with the
+shuffle. Raw to encoded is the same for every feature: signed log1p, then the z-score of the logs at train boundaries
+with a scale of at least 1, so that encoded numbers are small and never NaN.
 """
 
 from __future__ import annotations
@@ -11,12 +12,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from pyspark.sql import Column, DataFrame, Window
+from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
-_DAY = 86_400_000_000
-_FIXED = 1 << 20
-_INTEGERS = ("events", "items", "types", "value", "days", "times", "first", "last")
+from lstmrec.config.profile import COUNT, OwnFeature, ProfileConfig
+from lstmrec.frames import affinity, own_features
+from lstmrec.frames.running import DAY, FIXED, running
 
 
 @dataclass(frozen=True)
@@ -34,52 +35,42 @@ def boundaries(windows: DataFrame) -> DataFrame:
     wholes = windows.where("role = 'serve'").select(
         "user_id", F.col("history").alias("boundary"), F.lit(False).alias("fit")
     )
-    return starts.unionByName(wholes).groupBy("user_id", "boundary").agg(F.bool_or("fit").alias("fit"))
+    # By user alone, as the events are for their running sums: see `raw`.
+    both = starts.unionByName(wholes).repartition("user_id")
+    return both.groupBy("user_id", "boundary").agg(F.bool_or("fit").alias("fit"))
 
 
-def running(split: DataFrame) -> DataFrame:
-    """user_id, boundary, then integers about the events below that boundary: one row per event (boundary = index + 1).
+def names(conf: ProfileConfig, tags: Sequence[str]) -> list[str]:
+    """What each number of `raw` is, in order: `day_parts` gives four, affinities one a tag."""
+    out = []
+    for f in conf.features:
+        name = f if isinstance(f, str) else f.name
+        out += [f"{name}:{hour}" for hour in (0, 6, 12, 18)] if name == "day_parts" else [name]
+    return out + [f"tag:{t}" for t in tags]
 
-    events, items, types, times, days: counts, the last four of distinct values; value: sum in minor units; first, last:
-    microseconds (null without a clock).
+
+def raw(split: DataFrame, windows: DataFrame, conf: ProfileConfig, masks: DataFrame | None = None, tags: int = 0
+        ) -> DataFrame:  # fmt: skip
+    """user_id, boundary, fit, raw array<double> (order of `names`) at WINDOWS' boundaries; 0 where nothing is known.
+
+    masks: `affinity.masks` of so many tags, where the config asks for affinities. Point-in-time: a boundary reads the
+    running state of the event before it.
     """
-    time = F.col("time")
-    day = time - F.pmod(time, F.lit(_DAY))
-    order = Window.partitionBy("user_id").orderBy("index")
-    flagged = split.select(
-        "user_id", "index", "time",
-        F.coalesce("value", F.lit(0)).alias("value"),
-        _first_of("item_id").alias("new_item"),
-        _first_of("event_type").alias("new_type"),
-        # Times rise with the index: a value is new where it differs from the one before.
-        (~time.eqNullSafe(F.lag(time).over(order)) | (F.col("index") == 0)).cast("bigint").alias("new_time"),
-        (~day.eqNullSafe(F.lag(day).over(order)) | (F.col("index") == 0)).cast("bigint").alias("new_day"),
-    )  # fmt: skip
-    so_far = order.rowsBetween(Window.unboundedPreceding, Window.currentRow)
-    return flagged.select(
-        "user_id",
-        (F.col("index") + 1).alias("boundary"),
-        (F.col("index") + 1).cast("bigint").alias("events"),
-        F.sum("new_item").over(so_far).alias("items"),
-        F.sum("new_type").over(so_far).alias("types"),
-        F.sum("value").over(so_far).alias("value"),
-        F.sum("new_day").over(so_far).alias("days"),
-        F.sum("new_time").over(so_far).alias("times"),
-        F.first("time").over(so_far).alias("first"),
-        time.alias("last"),
-    )
-
-
-def raw(split: DataFrame, windows: DataFrame, features: Sequence[str]) -> DataFrame:
-    """user_id, boundary, fit, raw array<double> (order of `features`) at WINDOWS' boundaries; 0 before an event."""
-    joined = boundaries(windows).join(running(split), ["user_id", "boundary"], how="left")
-    values = [F.coalesce(_feature(name).cast("double"), F.lit(0.0)) for name in features]
-    return joined.select("user_id", "boundary", "fit", F.array(*values).cast("array<double>").alias("raw"))
+    found = boundaries(windows)
+    values = [_feature(f) for f in conf.features] + [[_thousandths(affinity.share(conf.affinities, j))]
+                                                     for j in range(tags) if conf.affinities]  # fmt: skip
+    if any(f != "events" for f in conf.features) or tags:
+        state = running(split, conf, masks, tags)
+        # Both sides lie by user: the join moves no event. Its second key keeps the order (user, index) of the state.
+        found = found.withColumn("index", F.col("boundary") - 1).join(state, ["user_id", "index"], how="left")
+    flat = [F.coalesce(v.cast("double"), F.lit(0.0)) for several in values for v in several]
+    return found.select("user_id", "boundary", "fit", F.array(*flat).cast("array<double>").alias("raw"))
 
 
 def moments(rows: DataFrame, features: Sequence[str]) -> DataFrame:
-    """One row: n, and per feature j the exact sums s{j} and q{j} (squares) of its log in 2^-20ths, where `fit`."""
-    fixed = [F.round(_log(F.get("raw", F.lit(j))) * _FIXED).cast("decimal(18,0)") for j in range(len(features))]
+    """Of `raw` rows where `fit`, one row: n, and per number j of `names` the exact sums s{j} and q{j} (squares) of its
+    log in 2^-20ths."""
+    fixed = [F.round(_log(F.get("raw", F.lit(j))) * FIXED).cast("decimal(18,0)") for j in range(len(features))]
     sums = [F.sum(x.cast("decimal(38,0)")).alias(f"s{j}") for j, x in enumerate(fixed)]
     squares = [F.sum((x * x).cast("decimal(38,0)")).alias(f"q{j}") for j, x in enumerate(fixed)]
     return rows.where("fit").agg(F.count(F.lit(1)).alias("n"), *sums, *squares)
@@ -90,8 +81,8 @@ def scalers(found: Any, features: Sequence[str]) -> list[Scaler]:
     n, out = int(found["n"]), []
     for j, name in enumerate(features):
         s, q = (int(found[f"{x}{j}"] or 0) for x in "sq")
-        spread = math.sqrt((n * q - s * s) / n**2) / _FIXED if n else 0.0
-        out.append(Scaler(name, s / n / _FIXED if n else 0.0, max(spread, 1.0)))
+        spread = math.sqrt((n * q - s * s) / n**2) / FIXED if n else 0.0
+        out.append(Scaler(name, s / n / FIXED if n else 0.0, max(spread, 1.0)))
     return out
 
 
@@ -101,27 +92,46 @@ def encode(rows: DataFrame, fitted: Sequence[Scaler]) -> DataFrame:
     return rows.select("user_id", "boundary", "raw", F.array(*scaled).cast("array<float>").alias("encoded"))
 
 
-def _first_of(column: str) -> Column:
-    """1 where the user meets this value for the first time, else 0."""
-    place = F.row_number().over(Window.partitionBy("user_id", column).orderBy("index"))
-    return (place == 1).cast("bigint")
-
-
-def _feature(name: str) -> Column:
-    """A feature of the config from the columns of `running`."""
-    events, items, types, value, days, times, first, last = (F.col(c) for c in _INTEGERS)
-    tenure = (last - first) / F.lit(float(_DAY))
-    return {
-        "events": events,
-        "items": items,
-        "repeat_share": (events - items).cast("double") * 1000 / events,
-        "types": types,
-        "value": value,
+def _feature(feature: str | OwnFeature) -> list[Column]:
+    """The numbers of a feature of the config, from the boundary and the columns of `running` before it."""
+    if isinstance(feature, OwnFeature):
+        return [F.col(f"`{own_features.OWN}{feature.name}`")]
+    if feature.startswith(COUNT):
+        return [F.col("`" + feature.replace("`", "``") + "`")]
+    if feature == "day_parts":
+        return [_thousandths(_ratio(F.col(f"part{p}"), F.col("boundary"))) for p in range(4)]
+    n, days = F.col("boundary"), F.col("active_days")
+    tenure = _days(F.col("last") - F.col("first"))
+    return [{
+        "events": n,
+        "items": F.col("items"),
+        "repeat_share": _thousandths(_ratio(n - F.col("items"), n)),
+        "types": F.col("types"),
+        "item_entropy": F.greatest(F.log2(n) - _ratio(F.col("item_entropy"), n) / FIXED, F.lit(0.0)),
+        "value": F.col("value"),
+        "mean_value": _ratio(F.col("value"), F.col("valued")),
+        "mean_price": _ratio(F.col("value"), F.col("units")),
         "active_days": days,
         "tenure_days": tenure,
-        "mean_gap_days": F.when(days > 1, tenure / (days - 1)).when(days == 1, F.lit(0.0)),
-        "basket_size": events.cast("double") / times,
-    }[name]
+        "mean_gap_days": _ratio(tenure, days - 1),
+        "recency_days": _days(F.col("recency")),
+        "max_gap_days": _days(F.col("max_gap")),
+        "basket_size": _ratio(n, F.col("instants")),
+        "weekend_share": _thousandths(_ratio(F.col("weekend"), n)),
+    }[feature]]  # fmt: skip
+
+
+def _ratio(part: Column, whole: Column) -> Column:
+    """Null where there is nothing to divide by."""
+    return F.when(whole > 0, part.cast("double") / whole)
+
+
+def _thousandths(share: Column) -> Column:
+    return share * 1000
+
+
+def _days(micros: Column) -> Column:
+    return micros / float(DAY)
 
 
 def _log(x: Column) -> Column:
