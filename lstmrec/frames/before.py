@@ -30,9 +30,9 @@ def counted(windows: DataFrame, histories: DataFrame, half_lives_days: Sequence[
     `start`, one number per half-life. Windows with nothing known before them have no row.
     """
     starts = windows.where("start > 0").select("user_id", "start").distinct()
-    # By user before the join: a broadcast of the small side would make the exploded events travel to their groups.
-    mine = histories.select("user_id", "history").repartition("user_id")
-    events = starts.join(mine, "user_id", how="inner").select(
+    # Merged by user: a broadcast of the small side would make the exploded events travel to their groups.
+    mine = histories.select("user_id", "history")
+    events = starts.hint("merge").join(mine, "user_id", how="inner").select(
         "user_id", "start",
         F.get("history", F.col("start"))["second"].alias("now"),
         F.explode(F.slice("history", 1, F.col("start"))).alias("e"),

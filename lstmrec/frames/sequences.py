@@ -6,6 +6,8 @@ steps, since the number of files of a class follows from its rows: `sequences`, 
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
@@ -59,43 +61,65 @@ def histories(split: DataFrame, items: DataFrame, vocabulary: DataFrame) -> Data
     return users.select("user_id", "train_end", "validation_end", history.alias("history"))
 
 
+def classes(windows: DataFrame, histories: DataFrame, conf: SequenceConfig) -> DataFrame:
+    """role, phase, length, before, after, rows, positions (real ones): one row a class of what `sequences` makes.
+
+    Sizes alone, so that histories are walked twice rather than every row be written down in between.
+    """
+    met = F.array() if conf.history == "ignore" else before.met(F.col("history"), F.col("start"))
+    sliced = _placed(windows, histories).select(
+        "role", "phase", met.alias("met"), _inputs().alias("inputs"), _later(conf).alias("later")
+    )
+    sized = _sized(sliced, conf)
+    return sized.groupBy(*CLASS).agg(F.count(F.lit(1)).alias("rows"), F.sum("n").alias("positions"))
+
+
 def sequences(windows: DataFrame, histories: DataFrame, users: DataFrame, profiles: DataFrame, cuts: DataFrame,
               conf: SequenceConfig, seed: int, *, clock: bool) -> DataFrame:  # fmt: skip
-    """SEQUENCES rows without `file`: one per WINDOWS row.
+    """One row per WINDOWS row: what `padded` makes SEQUENCES rows of, and the sizes they will be padded to.
 
-    users: ENCODED_USERS, profiles: USER_PROFILES. clock: false where events have an order and no time.
+    users: ENCODED_USERS, profiles: USER_PROFILES. clock: false where events have an order and no time. What is narrow
+    is joined first: histories, which lie by user already, stay where they are.
     """
-    placed = windows.withColumnRenamed("history", "size").join(histories, "user_id", how="left")
-    placed = placed.withColumn("history", F.coalesce("history", F.array().cast(f"array<{_EVENT}>")))
-    known = _with_met(placed, windows, histories, conf)
     cut_at = F.broadcast(cuts.select("role", F.col("time").alias("cut_time")))
-    static = users.select("user_id", "static")
     profile = profiles.select("user_id", F.col("boundary").alias("start"), F.col("encoded").alias("profile"))
-    joined = known.join(cut_at, "role", how="left").join(static, "user_id", how="left")
-    joined = joined.join(profile, ["user_id", "start"], how="left")
+    narrow = windows.join(cut_at, "role", how="left").join(users.select("user_id", "static"), "user_id", how="left")
+    narrow = narrow.join(profile, ["user_id", "start"], how="left")
+    known = _with_met(_placed(narrow, histories), windows, histories, conf)
     hashed = [F.lit(seed).cast("bigint"), F.col("user_id")]
-    sliced = joined.select(
+    sliced = known.select(
         "role", "phase", "user_id", "window", "met", "static", "profile",
         F.xxhash64(*hashed).alias("user"),
         F.xxhash64(*hashed, "start").alias("place"),
-        _events(F.col("start"), F.col("stop"), F.col("size")).alias("inputs"),
+        _inputs().alias("inputs"),
         _later(conf).alias("later"),
         _cut(clock).alias("cut"),
     )  # fmt: skip
-    return _padded(sliced, conf)
-
-
-def classes(rows: DataFrame) -> DataFrame:
-    """role, phase, length, before, after, rows, positions (real ones): one row a class."""
-    return rows.groupBy(*CLASS).agg(F.count(F.lit(1)).alias("rows"), F.sum("n").alias("positions"))
+    return _sized(sliced, conf)
 
 
 def filed(rows: DataFrame, classes: DataFrame, conf: SequenceConfig) -> DataFrame:
-    """SEQUENCES rows: `file` by hash over ceil(rows / rows_per_file) files, a multiple of files_multiple."""
+    """Adds `file`, by hash over ceil(rows / rows_per_file) files, a multiple of files_multiple."""
     wanted = F.expr(f"(rows + {conf.rows_per_file - 1}) div {conf.rows_per_file}")
     many = (wanted + F.pmod(-wanted, F.lit(conf.files_multiple))).alias("files")
     sized = rows.join(F.broadcast(classes.select(*CLASS, many)), list(CLASS), how="inner")
-    return sized.withColumn("file", F.pmod("place", "files").cast("int")).select(*SEQUENCES.names)
+    return sized.withColumn("file", F.pmod("place", "files").cast("int")).drop("files")
+
+
+def padded(half_lives: int) -> Callable[[DataFrame], DataFrame]:
+    """Filed rows -> SEQUENCES rows: each array at its class's length. Last of all, since zeros need not travel."""
+
+    def pad_all(rows: DataFrame) -> DataFrame:
+        made = [
+            pad(F.col(source)[field], F.col(size), _element(name)).alias(name)
+            for name, (source, field, size) in _ARRAYS.items()
+        ]
+        decayed = [pad(_decayed(j), F.col("before"), "float") for j in range(half_lives)]
+        flat = F.concat(F.array().cast("array<float>"), *decayed).alias("before_decayed")
+        others = [name for name in SEQUENCES.names if name not in (*_ARRAYS, "before_decayed")]
+        return rows.select(*others, *made, flat).select(*SEQUENCES.names)
+
+    return pad_all
 
 
 def _seconds(time: Column) -> Column:
@@ -110,10 +134,22 @@ def _role_end() -> Column:
     return F.coalesce(ends.when(role == "test", F.size("history")), F.col("stop"))
 
 
+def _placed(windows: DataFrame, histories: DataFrame) -> DataFrame:
+    """WINDOWS rows (their `history` as `size`) beside their users' histories, empty for who has none."""
+    placed = windows.withColumnRenamed("history", "size").join(histories, "user_id", how="left")
+    return placed.withColumn("history", F.coalesce("history", F.array().cast(f"array<{_EVENT}>")))
+
+
+def _inputs() -> Column:
+    return _events(F.col("start"), F.col("stop"), F.col("size"))
+
+
 def _events(start: Column, stop: Column, end: Column) -> Column:
     """history[start:stop], where nothing of `end` and later is known: the event before it ends its group."""
     events = F.slice("history", start + 1, F.greatest(stop - start, F.lit(0)))
-    return F.transform(events, lambda e: e.withField("end", F.when(e["index"] == end - 1, 1).otherwise(e["end"])))
+    last = F.get("history", stop - 1)
+    closed = F.concat(F.slice("history", start + 1, stop - start - 1), F.array(last.withField("end", F.lit(1))))
+    return F.when((stop == end) & (stop > start), closed).otherwise(events)
 
 
 def _later(conf: SequenceConfig) -> Column:
@@ -153,9 +189,9 @@ def _with_met(placed: DataFrame, windows: DataFrame, histories: DataFrame, conf:
     return joined.withColumn("met", F.coalesce(F.col("met").cast(_MET), empty))
 
 
-def _padded(sliced: DataFrame, conf: SequenceConfig) -> DataFrame:
-    """Sliced rows as SEQUENCES columns: each array at its class's length."""
-    sized = sliced.select(
+def _sized(sliced: DataFrame, conf: SequenceConfig) -> DataFrame:
+    """Adds real sizes (n, n_before, n_after) and the classes that hold them (length, before, after)."""
+    return sliced.select(
         "*", *[F.size(array).alias(n) for array, n in (("inputs", "n"), ("met", "n_before"), ("later", "n_after"))]
     ).select(
         "*",
@@ -163,14 +199,6 @@ def _padded(sliced: DataFrame, conf: SequenceConfig) -> DataFrame:
         size_of(F.col("n_before"), before_sizes()).alias("before"),
         size_of(F.col("n_after"), after_sizes()).alias("after"),
     )
-    made = [
-        pad(F.col(source)[field], F.col(size), _element(name)).alias(name)
-        for name, (source, field, size) in _ARRAYS.items()
-    ]
-    decayed = [pad(_decayed(j), F.col("before"), "float") for j in range(len(conf.half_lives_days))]
-    flat = F.concat(F.array().cast("array<float>"), *decayed).alias("before_decayed")
-    others = [name for name in SEQUENCES.names if name not in (*_ARRAYS, "before_decayed", "file")]
-    return sized.select(*others, *made, flat)
 
 
 def _decayed(j: int) -> Column:

@@ -25,7 +25,7 @@ NEEDS = (tables.WINDOWS, tables.SPLIT, tables.CUTS, tables.USERS, tables.VOCABUL
          tables.ENCODED_USERS, tables.USER_PROFILES)  # fmt: skip
 GIVES = (tables.SEQUENCES,)
 SECTIONS = ("seed", "sequence", "profile", "clean.events.time")
-VERSION = 1
+VERSION = 2
 SPARK = True
 
 
@@ -33,19 +33,22 @@ def run(spark: SparkSession, conf: Config) -> Manifest:
     """Commits SEQUENCES. DataError D340 unless serve has exactly one row per user."""
     t = door.ticket(sys.modules[__name__], conf)
     windows, split, cuts, _, vocabulary, items, users, profiles = (read(spark, conf.root, x) for x in NEEDS)
+    buckets = versions.current(conf.root, tables.SPLIT).buckets
     with desk(t) as d:
-        histories = d.materialise(sequences.histories(split, items, vocabulary), "histories")
+        histories = sequences.histories(split, items, vocabulary)
+        if conf.sequence.history == "learn":  # read twice
+            histories = d.materialise(histories, "histories", cluster=("user_id",), buckets=buckets)
+        classes = d.materialise(sequences.classes(windows, histories, conf.sequence), "classes")
         made = sequences.sequences(windows, histories, users, profiles, cuts, conf.sequence, conf.seed,
                                    clock=conf.has_clock)  # fmt: skip
-        made = d.materialise(made, "rows")
-        classes = d.materialise(sequences.classes(made), "classes")
         facts = _facts(conf, rows(classes))
-        everybody = versions.current(conf.root, tables.USERS).rows_out
+        everybody = versions.current(conf.root, tables.USERS).rows_out if "serve" in conf.sequence.roles else 0
         if facts["rows"]["serve"] != everybody:
             raise DataError("D340", f"{facts['rows']['serve']} serve sequences for {everybody} users", "job sequence",
                             "run s4_profile again: its windows are of other users")  # fmt: skip
         return commit(sequences.filed(made, classes, conf.sequence), t, tables.SEQUENCES, facts=facts,
-                      rows_in=sum(facts["rows"].values()), one_file_per_partition=True)  # fmt: skip
+                      rows_in=sum(facts["rows"].values()), one_file_per_partition=True,
+                      finish=sequences.padded(len(conf.sequence.half_lives_days)))  # fmt: skip
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -68,7 +71,7 @@ def _facts(conf: Config, classes: Sequence[Any]) -> dict[str, Any]:
         "types": fact(tables.VOCABULARY, "types"),
         "static": fact(tables.ENCODED_USERS, "static"),
         "left_out": fact(tables.WINDOWS, "left_out"),
-        "profile": len(conf.profile.features),
+        "profile": fact(tables.USER_PROFILES, "width"),
         "half_lives": len(conf.sequence.half_lives_days),
         "padding_share": round(padding, 6),
         "rows": dict(count),

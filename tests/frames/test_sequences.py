@@ -113,7 +113,8 @@ def _made(spark: Any, made: World, conf: SequenceConfig) -> tuple[list[Any], lis
     histories = sequences.histories(frames["split"], frames["encoded_items"], frames["vocabulary"])
     rows = sequences.sequences(cut, histories, frames["encoded_users"], profile, frames["cuts"], conf, SEED,
                                clock=made.clock).cache()  # fmt: skip
-    return cut.collect(), sequences.filed(rows, sequences.classes(rows), conf).collect()
+    filed = sequences.filed(rows, sequences.classes(cut, histories, conf), conf)
+    return cut.collect(), filed.transform(sequences.padded(len(conf.half_lives_days))).collect()
 
 
 @pytest.mark.parametrize(
