@@ -10,6 +10,7 @@ from typing import Any
 
 import typer
 
+from lstmrec.cli.audit import audit
 from lstmrec.cli.doctor import doctor
 from lstmrec.cli.publish import path, publish, rollback
 from lstmrec.cli.run import run
@@ -25,7 +26,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 for verb, name in ((run, "run"), (show_user, "show-user"), (status, "status"), (publish, "publish"),
-                   (rollback, "rollback"), (path, "path"), (doctor, "doctor")):  # fmt: skip
+                   (rollback, "rollback"), (path, "path"), (audit, "audit"), (doctor, "doctor")):  # fmt: skip
     app.command(name)(verb)
 
 
