@@ -15,7 +15,7 @@ from lstmrec.config.normalise import NormaliseConfig
 from lstmrec.config.profile import ProfileConfig
 from lstmrec.config.score import ScoreConfig
 from lstmrec.config.sequence import SequenceConfig
-from lstmrec.config.split import SplitConfig
+from lstmrec.config.split import SplitConfig, instant_us
 from lstmrec.config.train import TrainConfig
 
 
@@ -93,9 +93,7 @@ class Config(Section):
     @property
     def as_of_us(self) -> int:
         """`as_of` in microseconds since 1970 UTC."""
-        instant = datetime.fromisoformat(self.as_of.replace("Z", "+00:00"))
-        delta = instant - datetime(1970, 1, 1, tzinfo=UTC)
-        return (delta.days * 86400 + delta.seconds) * 1_000_000 + delta.microseconds
+        return instant_us(self.as_of)
 
     @property
     def has_clock(self) -> bool:

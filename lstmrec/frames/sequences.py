@@ -1,7 +1,7 @@
 """Integer sequences: a window's events, what was before it, what came after, padded to their length classes.
 
-Events travel once, by user, into one sorted array per user; everything else is slices of it. Rows are made in two
-steps, since the number of files of a class follows from its rows: `sequences`, then `classes` and `filed`.
+Events lie by user already and become one sorted array per user; everything else is slices of it. The number of files
+of a class follows from its rows, so `classes` counts them first; then `sequences`, `filed`, and last of all `padded`.
 """
 
 from __future__ import annotations

@@ -11,7 +11,6 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-import fsspec
 from pyspark.sql import DataFrame, SparkSession
 
 from lstmrec import files, versions
@@ -52,17 +51,11 @@ def scratch(root: str) -> Iterator[str]:
     above = files.join(root, "_audit")
     place = files.join(above, versions.new_version("audit"))
     stale = above if files.is_local(root) else place
-    _remove(stale)
+    files.remove(stale)
     try:
         yield place
     finally:
-        _remove(stale)
-
-
-def _remove(place: str) -> None:
-    fs, inner = fsspec.core.url_to_fs(place)
-    if fs.exists(inner):
-        fs.rm(inner, recursive=True)
+        files.remove(stale)
 
 
 def stands(job: Any, conf: Config) -> bool:

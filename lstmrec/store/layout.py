@@ -82,9 +82,7 @@ def lies_by(frame: DataFrame, cluster: Sequence[str], many: int) -> bool:
     except (AttributeError, Py4JError):
         return False
     words = str(partitioning).lower()
-    return words.startswith("hashpartitioning(" + "".join(f"{c.lower()}#" for c in cluster[:1])) and words.endswith(
-        f", {many})"
-    )
+    return words.startswith(f"hashpartitioning({cluster[0].lower()}#") and words.endswith(f", {many})")
 
 
 def _spec(spark: SparkSession, cluster: Sequence[str], order: Sequence[str], many: int) -> Any:

@@ -52,10 +52,10 @@ def judged_events(source: Source, key: str, rows: DataFrame, verdict: Callable[[
                   ticket: Ticket) -> Judged:  # fmt: skip
     """As `judged`, written as EVENTS right away, refused rows apart from it. verdict: of how many buckets."""
     with readable(source, key):
-        many = collect.count(rows)
-        staged = stage(verdict(layout.buckets(rows.sparkSession, many)), ticket, EVENTS, apart="_rejected",
-                       buckets=layout.buckets(rows.sparkSession, many))  # fmt: skip
-        return Judged(staged.whole, many, _reasons(staged.whole), staged)
+        rows_in = collect.count(rows)
+        many = layout.buckets(rows.sparkSession, rows_in)
+        staged = stage(verdict(many), ticket, EVENTS, apart="_rejected", buckets=many)
+        return Judged(staged.whole, rows_in, _reasons(staged.whole), staged)
 
 
 def staged(first: Judged, settled: Judged, ticket: Ticket) -> Staged:

@@ -8,9 +8,10 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from pyspark.errors import PySparkAttributeError, PySparkNotImplementedError
 from pyspark.sql import SparkSession
 
-#: What the results depend on, and whether there are any; everything else is the submitter's.
+#: What the results depend on, whether there are any, and what readers may count on; the rest is the submitter's.
 CORRECTNESS = {
     "spark.sql.session.timeZone": "UTC",
     "spark.sql.ansi.enabled": "true",
@@ -63,7 +64,5 @@ def parallelism(spark: SparkSession) -> int:
     """Cores the session has for tasks; 2 where it will not say (Spark Connect)."""
     try:
         return max(int(spark.sparkContext.defaultParallelism), 1)
-    except Exception as error:  # Connect raises a class of its own, imported from another package
-        if type(error).__name__ not in ("PySparkAttributeError", "PySparkNotImplementedError"):
-            raise
+    except (PySparkAttributeError, PySparkNotImplementedError):
         return 2
