@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from lstmrec.config.clean import CleanConfig
+from lstmrec.config.clean import CleanConfig, CoreConfig
 from lstmrec.config.split import SplitConfig, instant_us
 from lstmrec.contracts.errors import ConfigError
 from lstmrec.frames.clean import refuse
@@ -61,6 +61,16 @@ def early(events: DataFrame, before_us: int | None) -> DataFrame:
 def pairs(events: DataFrame) -> DataFrame:
     """user_id, item_id, n: events of each pair. Shuffles the pairs, counted before on each side."""
     return events.groupBy("user_id", "item_id").agg(F.count(F.lit(1)).alias("n"))
+
+
+def lone(events: DataFrame) -> DataFrame:
+    """`pairs`, one row an event: for who reads them once."""
+    return events.select("user_id", "item_id", F.lit(1).cast("bigint").alias("n"))
+
+
+def rounds(conf: CoreConfig) -> int | None:
+    """How many at most; null: until nothing changes. One side alone is done in one."""
+    return conf.rounds if conf.items and conf.users else 1
 
 
 def counted(of: str, pairs: DataFrame, mine: DataFrame | None, others: DataFrame | None) -> DataFrame:

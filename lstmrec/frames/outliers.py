@@ -47,6 +47,11 @@ def capped(most: int, before_us: int | None, everything: bool) -> Callable[[Data
     return with_verdict
 
 
+def asked(conf: BotConfig) -> bool:
+    """Whether `bots` is: the rules that want a fit."""
+    return any(rule is not None for rule in (conf.per_day, conf.per_minute, conf.user_quantile))
+
+
 def bots(conf: BotConfig, events: DataFrame, pairs: DataFrame, bound: int | None) -> DataFrame | None:
     """user_id, events, of users that are bots by their pace or by more than `bound` events; null: not asked for.
 

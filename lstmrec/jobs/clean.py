@@ -42,7 +42,7 @@ def run(spark: SparkSession, conf: Config) -> Manifest:
         quarantine.bearable(events, c, conf.as_of_us)
         only_known = c.users is not None and c.unknown_users == "reject"
         everybody = verdicts.everybody(verdicts.accepted(users.frame, tables.USERS), raw.frame, only_known)
-        refused = verdicts.rejects(events.frame)
+        refused = verdicts.rejects(quarantine.refused(events, c.events, "clean.events", d))
         for other in (items, users):
             refused = refused.union(verdicts.rejects(other.frame))
         staged = quarantine.staged(raw, events, t)
@@ -67,7 +67,8 @@ def _register(spark: SparkSession, conf: Config, d: Desk, name: str) -> Judged:
     key, form = f"clean.{name}", registers.conform_items if name == "items" else registers.conform_users
     rows = kept(opened(spark, source, key).frame, source.where, key)
     ids = form(rows, source, conf.clean.unicode).transform(clean.judge_ids(kind, conf.clean))
-    return judged(source, key, rows, verdicts.verdict(ids.transform(dedup.refuse_repeated(kind)), name), d)
+    ids = ids.transform(dedup.refuse_repeated(kind)).transform(verdicts.told)
+    return judged(source, key, rows, verdicts.verdict(ids, name), d)
 
 
 def _events(source: Opened, conf: Config, t: Ticket, items: Judged, users: Judged) -> Judged:
@@ -79,7 +80,7 @@ def _events(source: Opened, conf: Config, t: Ticket, items: Judged, users: Judge
                                      ("user", c.unknown_users, users, tables.USERS)):  # fmt: skip
         if rule == "reject":
             frame = frame.transform(clean.refuse_unknown(kind, verdicts.accepted(known.frame, table)))
-    whole = bool(core.asks(c))
+    frame, whole = frame.transform(verdicts.told), bool(core.asks(c))
     return judged_events(c.events, "clean.events", rows, lambda many: verdicts.verdict(
         frame.transform(in_order.over_users(c, many)), "events", whole), t)  # fmt: skip
 

@@ -23,6 +23,11 @@ def count(frame: DataFrame) -> int:
     return int(frame.count())
 
 
+def nothing(frame: DataFrame) -> bool:
+    """Whether there is no row."""
+    return frame.isEmpty()
+
+
 def counts(frame: DataFrame, column: str) -> dict[str, int]:
     """value -> rows that hold it, nulls left out, by falling count, then value."""
     found = rows(frame.where(F.col(column).isNotNull()).groupBy(F.col(column).alias("value")).count())

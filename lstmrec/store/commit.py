@@ -90,6 +90,9 @@ def stage(frame: DataFrame, ticket: Ticket, contract: Table, *, buckets: int = 0
             frame = frame.repartition(*contract.partitions).sortWithinPartitions(*contract.partitions, *contract.order)
         frame = finish(frame) if finish else frame
         writer = frame.write.mode("errorifexists").partitionBy(*partitions)
+        for column in contract.columns:
+            if column.kind == "array<bigint>":  # instants: all different, a dictionary is tried in vain
+                writer.option(f"parquet.enable.dictionary#{column.name}.list.element", "false")
         writer.option("maxRecordsPerFile", 0).parquet(place)
     sizes = {p: n for p, n in files.walk(place).items() if not p.rsplit("/", 1)[-1].startswith(("_", "."))}
     others = [p for p in sizes if apart and p.startswith(f"{apart}=true/")]

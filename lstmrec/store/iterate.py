@@ -43,7 +43,9 @@ def fit(accepted: DataFrame, conf: CleanConfig, before_us: int | None, desk: Des
     DataError D312 where the core is empty. Events are read once for their pairs, and once more for each bound of pace.
     """
     spark, events = accepted.sparkSession, core.early(accepted, before_us)
-    pairs = desk.materialise(core.pairs(events), "pairs")
+    paced = outliers.asked(conf.bots)
+    # Counted pairs are fewer than events; worth writing down for whoever reads them more often than one round does.
+    pairs = desk.materialise(core.pairs(events), "pairs") if paced or core.rounds(conf.core) != 1 else core.lone(events)
     parts, bounds = [], {}
     if conf.bots.user_quantile is not None:
         counts = {r["events"]: r["users"] for r in collect.rows(outliers.histogram(pairs))}
@@ -68,7 +70,7 @@ def k_core(pairs: DataFrame, conf: CoreConfig, desk: Desk) -> tuple[list[list[in
     sides = [(kind, least) for kind, least in (("item", conf.items), ("user", conf.users)) if least]
     if not sides:
         return [], []
-    most = 1 if len(sides) == 1 else conf.rounds  # one side alone is done in one round
+    most = core.rounds(conf)
     kept: dict[str, DataFrame | None] = {"item": None, "user": None}
     rounds: list[list[int]] = []
     while most is None or len(rounds) < most:

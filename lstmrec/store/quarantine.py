@@ -26,13 +26,15 @@ _UNITS = {"s": 1_000_000.0, "ms": 1_000.0, "us": 1.0, "ns": 0.001}
 @dataclass(frozen=True)
 class Judged:
     """Rows with their verdict, read back. rows: rows of the source. refused: reason -> rows. staged: where these lie
-    as EVENTS that are not sealed yet. accepted: the accepted ones, where a plainer plan than `frame` gives them."""
+    as EVENTS that are not sealed yet. accepted: the accepted ones, where a plainer plan than `frame` gives them.
+    source: its rows, where refused ones are to be looked up again."""
 
     frame: DataFrame
     rows: int
     refused: dict[str, int]
     staged: Staged | None = None
     accepted: DataFrame | None = None
+    source: DataFrame | None = None
 
     @property
     def lost(self) -> int:
@@ -55,7 +57,7 @@ def judged_events(source: Source, key: str, rows: DataFrame, verdict: Callable[[
         rows_in = collect.count(rows)
         many = layout.buckets(rows.sparkSession, rows_in)
         staged = stage(verdict(many), ticket, EVENTS, apart="_rejected", buckets=many)
-        return Judged(staged.whole, rows_in, _reasons(staged.whole), staged)
+        return Judged(staged.whole, rows_in, _reasons(staged.whole), staged, source=rows)
 
 
 def staged(first: Judged, settled: Judged, ticket: Ticket) -> Staged:
@@ -65,6 +67,18 @@ def staged(first: Judged, settled: Judged, ticket: Ticket) -> Staged:
         return first.staged
     frame = verdicts.accepted(settled.frame if settled.accepted is None else settled.accepted, EVENTS)
     return stage(frame, ticket, EVENTS, buckets=layout.buckets(frame.sparkSession, first.rows))
+
+
+def refused(events: Judged, source: Source, key: str, desk: Desk) -> DataFrame:
+    """The refused rows, each with its source row. Those that a rule over many rows refused are looked up in the source
+    once more: all rows would otherwise have had to travel with theirs."""
+    frame = events.frame.where(F.col("_rejected"))
+    late = frame.where(F.col("_row").isNull()).select("_tie")
+    if events.source is None or collect.nothing(late):
+        return frame
+    with readable(source, key):
+        ties = desk.materialise(late.distinct(), "ties")  # in files of their own, whose size tells how to join them
+        return desk.materialise(verdicts.with_rows(frame, ties, events.source), "refused")
 
 
 def nothing(spark: SparkSession, contract: Table) -> Judged:

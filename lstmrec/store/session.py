@@ -26,6 +26,8 @@ CORRECTNESS = {
     # Files of `store.layout` are sorted, one a bucket: readers may count on it.
     "spark.sql.legacy.bucketedTableScan.outputOrdering": "true",
     "spark.sql.sources.bucketing.autoBucketedScan.enabled": "false",
+    # ... and groups what lies in order as it comes by, without a table of all groups.
+    "spark.sql.execution.replaceHashWithSortAgg": "true",
     # Rows that lie by user need not travel to be joined by user and place.
     "spark.sql.requireAllClusterKeysForCoPartition": "false",
 }

@@ -134,7 +134,8 @@ def test_unknown_ids(spark: Any) -> None:
 def test_verdict_accepted_and_rejects(spark: Any) -> None:
     rows = [("a", "b", DAY, None, "1", "1"), ("a", None, DAY, None, "1", "1")]
     frame = conform.conform_events(spark.createDataFrame(rows, SCHEMA), config().events)
-    judged = verdicts.verdict(frame.transform(clean.judge_events(config(), AS_OF)), "events")
+    judged = frame.transform(clean.judge_events(config(), AS_OF)).transform(verdicts.told)
+    judged = verdicts.verdict(judged, "events")
     assert verdicts.accepted(judged, tables.EVENTS).columns == list(tables.EVENTS.names)
     assert [r["item_id"] for r in verdicts.accepted(judged, tables.EVENTS).collect()] == ["b"]
     (refused,) = verdicts.rejects(judged).collect()
