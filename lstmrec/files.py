@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import hashlib
 import os
+import tempfile
 import uuid
 from pathlib import Path
 from typing import IO, Any
 
 import fsspec
 
-from lstmrec.contracts.errors import ConfigError, DataError
+from lstmrec.contracts.errors import ConfigError, DataError, ResourceError
 
 
 def is_local(path: str) -> bool:
@@ -27,6 +28,20 @@ def local(path: str) -> Path:
     if not is_local(path):
         raise ConfigError("C020", f"{path} is not on this machine")
     return Path(path.removeprefix("file://"))
+
+
+def own_folder() -> Path:
+    """What this machine keeps for later: LSTMREC_CACHE, or a folder of this user's below the temporary one.
+
+    ResourceError R701 where it belongs to somebody else, who could have put data or a model of theirs there.
+    """
+    path = Path(os.environ.get("LSTMREC_CACHE") or Path(tempfile.gettempdir(), f"lstmrec-{os.getuid()}"))
+    path.mkdir(mode=0o700, parents=True, exist_ok=True)
+    status = path.stat()
+    if status.st_uid != os.getuid() or status.st_mode & 0o022:
+        what = "the cache folder is not this user's alone to write"
+        raise ResourceError("R701", what, str(path), "set LSTMREC_CACHE to another")
+    return path
 
 
 def join(*parts: str) -> str:

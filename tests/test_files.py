@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from lstmrec import files
-from lstmrec.contracts.errors import ConfigError, DataError
+from lstmrec.contracts.errors import ConfigError, DataError, ResourceError
 
 
 def test_create_is_only_where_nothing_is(tmp_path: Path) -> None:
@@ -66,3 +66,12 @@ def test_text_that_is_none_is_named(tmp_path: Path) -> None:
 
 def test_join() -> None:
     assert files.join("s3://b/r/", "/t/", "v") == "s3://b/r/t/v"
+
+
+def test_a_folder_others_can_write_to_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LSTMREC_CACHE", str(tmp_path / "mine"))
+    assert files.own_folder() == tmp_path / "mine" and (tmp_path / "mine").stat().st_mode & 0o777 == 0o700
+    (tmp_path / "mine").chmod(0o777)
+    with pytest.raises(ResourceError, match="not this user's alone") as caught:
+        files.own_folder()
+    assert caught.value.code == "R701"

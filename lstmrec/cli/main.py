@@ -16,6 +16,7 @@ from lstmrec.cli.publish import path, publish, rollback
 from lstmrec.cli.run import run
 from lstmrec.cli.show import show_user
 from lstmrec.cli.status import status
+from lstmrec.cli.tune import tune
 from lstmrec.contracts.errors import LstmrecError
 
 _STOPPED = "stopped; run again to go on from the last whole table"
@@ -26,7 +27,8 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 for verb, name in ((run, "run"), (show_user, "show-user"), (status, "status"), (publish, "publish"),
-                   (rollback, "rollback"), (path, "path"), (audit, "audit"), (doctor, "doctor")):  # fmt: skip
+                   (rollback, "rollback"), (path, "path"), (audit, "audit"), (tune, "tune"),
+                   (doctor, "doctor")):  # fmt: skip
     app.command(name)(verb)
 
 

@@ -16,6 +16,8 @@ class ModelConfig(Section):
     units: int = Field(256, ge=1, description="LSTM units a layer")
     layers: int = Field(1, ge=1, le=3, description="LSTM layers, residual between them")
     ffn: int = Field(0, ge=0, description="width factor of the feed-forward after each layer; 0: none")
+    attention: bool = Field(False, description="one head over the hidden states, after the last layer")
+    cosine: bool = Field(False, description="scores are cosines over a learned temperature, not dot products")
     inputs: list[Literal["id", "tags", "text", "numeric"]] = Field(
         ["id"], min_length=1, description="item tower inputs"
     )
@@ -47,7 +49,12 @@ class TrainConfig(Section):
     batch: int = Field(32, ge=1, description="sequences a step over all ranks; a multiple of shards")
     epochs: int = Field(40, ge=1, description="at most")
     patience: int = Field(5, ge=1, description="epochs without a better validation NDCG@10 before it stops")
+    precision: Literal["auto", "fp32", "bf16"] = Field("auto", description="auto: on a GPU that has bf16 the net "
+                "by autocast, the loss's products on CPUs too; bf16: the same, or an error")  # fmt: skip
     learning_rate: float = Field(2e-3, gt=0, description="AdamW's highest rate")
+    base_batch: int | None = Field(None, ge=1, description="the batch that learning_rate was found for: another batch "
+                                   "scales the rate by scale_rate; null: never scaled")  # fmt: skip
+    scale_rate: Literal["linear", "sqrt"] = Field("linear", description="by batch / base_batch, or its square root")
     warmup_steps: int = Field(500, ge=0, description="linear from 0")
     schedule_epochs: int | None = Field(None, description="length of the cosine; null: epochs")
     final_rate: float = Field(0.05, ge=0, le=1, description="share of the learning rate at the cosine's end")
@@ -55,9 +62,17 @@ class TrainConfig(Section):
     weight_decay: float = Field(1e-2, ge=0, description="on matrices only")
     clip: float = Field(1.0, gt=0, description="global gradient norm")
     ema: float = Field(0.0, ge=0, lt=1, description="decay of the averaged weights that validate and serve; 0: none")
+    skip_nonfinite: int = Field(0, ge=0, description="steps of a run whose loss or gradient may be no finite number: "
+                                "left out, with a warning; one more is an error")  # fmt: skip
     label_smoothing: float = Field(0.0, ge=0, lt=1, description="share of the label spread over all items")
-    loss: Literal["softmax", "sampled"] = Field("softmax", description="exact in chunks, or shared negatives with logQ")
-    negatives: int = Field(4096, ge=1, description="sampled: shared negatives a step")
+    loss: Literal["softmax", "sampled", "sce", "gbce"] = Field("softmax", description="exact in chunks; or against "
+                "shared negatives: with logQ, scaled cross-entropy, generalised binary cross-entropy")  # fmt: skip
+    negatives: int = Field(4096, ge=1, description="sampled, sce, gbce: shared negatives a step")
+    scale: float | None = Field(None, gt=0, description="sce: factor of the negatives; null: items / negatives")
+    calibration: float = Field(0.75, ge=0, le=1, description="gbce: 0 is plain binary cross-entropy, 1 as if all items "
+                               "were negatives")  # fmt: skip
+    sparse_rows: Literal["auto", "on", "off"] = Field("auto", description="only item rows that a step reads travel "
+                "and learn, others are caught up later; auto: sampled loss over a large catalogue")  # fmt: skip
     chunk: int = Field(2048, ge=1, description="positions a chunk of the exact softmax")
     label_positions: int = Field(0, ge=0, description="next_days, next_basket: labelled positions sampled a sequence "
                                  "and epoch; 0: all")  # fmt: skip
@@ -65,3 +80,10 @@ class TrainConfig(Section):
     checkpoint_steps: int = Field(500, ge=1, description="steps between checkpoints; also at each epoch's end")
     keep_checkpoints: int = Field(2, ge=1, description="newest ones kept")
     stall_s: float = Field(300.0, gt=0, description="a rank that hears nothing for so long ends the job")
+    max_restarts: int = Field(2, ge=0, description="times the ranks are started again, from the newest checkpoint, "
+                              "after one has died; not solo")  # fmt: skip
+    cache_mb: int = Field(20_000, ge=1, description="local disk for files of a remote root, of all ranks of a machine "
+                          "together; in LSTMREC_CACHE, or a temporary folder")  # fmt: skip
+    log_steps: int = Field(50, ge=1, description="steps between lines of the log, besides one an epoch")
+    tensorboard: bool = Field(False, description="TensorBoard events below ROOT/_tensorboard (extra tensorboard)")
+    mlflow: str | None = Field(None, description="MLflow tracking URI that gets parameters and metrics (extra mlflow)")

@@ -21,12 +21,13 @@ if TYPE_CHECKING:
 
 #: How the result is reached, not what it is: another number of ranks or another reader goes on with the same training.
 HOW = frozenset(("launch", "ranks", "hosts", "network", "comm", "reader", "device", "threads", "checkpoint_steps",
-                 "keep_checkpoints", "stall_s"))  # fmt: skip
+                 "keep_checkpoints", "stall_s", "max_restarts", "cache_mb", "log_steps", "tensorboard",
+                 "mlflow"))  # fmt: skip
 
 NEEDS = (tables.ENCODED_ITEMS, tables.SEQUENCES)
 GIVES = (tables.BUNDLE,)
 SECTIONS = ("seed", "sequence", *(f"train.{key}" for key in TrainConfig.model_fields if key not in HOW))
-VERSION = 1
+VERSION = 2
 SPARK = False
 
 

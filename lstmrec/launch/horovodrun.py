@@ -43,14 +43,14 @@ def run(conf: Config, work: str) -> None:
                             "scripts/setup.sh builds it; or --set train.launch=solo, train.comm=torch")  # fmt: skip
     attempt, path = processes.new_attempt(conf, work)
     env = processes.environment({"HOROVOD_FUSION_THRESHOLD": "0"})
-    ended: tuple[int, int] | None = None
+    ended: list[tuple[int, int]] = []
     with processes.terminable():
         process = processes.spawn([*before, *processes.command(path, work, attempt)], env)
         try:
             assert process.stdout is not None
             for line in process.stdout:
-                if (found := _ENDED.search(line)) and ended is None:
-                    ended = int(found[1]), int(found[2])
+                if found := _ENDED.search(line):
+                    ended.append((int(found[1]), int(found[2])))
                 _relay(line.rstrip("\n"))
             code = process.wait()
         finally:

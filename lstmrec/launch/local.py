@@ -42,7 +42,7 @@ def run(conf: Config, work: str) -> None:
                     while len(codes) < size:
                         codes.update([ended.get(timeout=_ECHO_S)])
                 failed = [(rank, code) for rank, code in codes.items() if code]
-                raise processes.failure(attempt, min(failed, key=lambda rank_code: rank_code[1]))
+                raise processes.failure(attempt, sorted(failed, key=lambda rank_code: rank_code[1]))
         finally:
             processes.stop(ranks)
 

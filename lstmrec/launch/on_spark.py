@@ -48,7 +48,7 @@ def run(conf: Config, work: str) -> None:
                                            "HOROVOD_STALL_SHUTDOWN_TIME_SECONDS": str(int(conf.train.stall_s) or 1)}),
             )  # fmt: skip
         except Exception as error:
-            raise processes.failure(attempt, None) from error
+            raise processes.failure(attempt, []) from error
     finally:
         if found is None:
             spark.stop()

@@ -22,6 +22,7 @@ from lstmrec.contracts import errors
 from lstmrec.contracts.errors import LstmrecError, ResourceError
 from lstmrec.training.comm import LOST
 
+ENDED = "R641"  # the code of a rank that ended without telling a cause: starting again may help
 _GRACE_S = 15.0  # horovodrun itself gives its ranks five seconds
 _PR_SET_PDEATHSIG = 1
 
@@ -95,22 +96,24 @@ def terminable() -> Iterator[None]:
         signal.signal(signal.SIGTERM, before)
 
 
-def failure(attempt: str, ended: tuple[int, int] | None) -> LstmrecError:
+def failure(attempt: str, ended: Sequence[tuple[int, int]]) -> LstmrecError:
     """Why a start failed: the note of a rank (what it says of data or config before what followed from it), else
-    ResourceError R641 of (rank, exit code).
+    ResourceError R641 of the first (rank, exit code) in `ended` that did not just follow another rank down.
     """
-    notes = [(n, json.loads(files.read_text(files.join(attempt, n)))) for n in files.names(attempt) if "rank-" in n]
-    own = [note for _, note in notes if note["args"][0] != LOST]
+    listed = [(n, json.loads(files.read_text(files.join(attempt, n)))) for n in files.names(attempt) if "rank-" in n]
+    notes = {int(name.removesuffix(".json").removeprefix("rank-")): note for name, note in listed}
+    own = {rank: note for rank, note in notes.items() if note["args"][0] != LOST}
     for kind in ("DataError", "ConfigError", "ResourceError"):
-        for note in own:
+        for note in own.values():
             if note["kind"] == kind:
                 found: LstmrecError = getattr(errors, kind)(*note["args"])
                 return found
-    rank, code = ended or (-1, 1)
-    said = own[0]["args"][0] if own else ""
+    causes = [(rank, code) for rank, code in ended if rank not in notes or rank in own]
+    rank, code = [*causes, *((rank, 1) for rank in own), *ended, (-1, 1)][0]
+    said = own[rank]["args"][0] if rank in own else ""
     killed = -code if code < 0 else code - 128 if code > 128 else 0  # a shell adds 128 to the signal
     how = f"was killed by signal {killed}" if killed else f"ended with exit code {code}"
-    who = f"rank {rank}" if ended else "a rank"
+    who = f"rank {rank}" if rank >= 0 else "a rank"
     hint = "out of memory? " if killed == signal.SIGKILL else ""
-    return ResourceError("R641", f"{who} {how}{': ' + said if said else ''}", attempt,
+    return ResourceError(ENDED, f"{who} {how}{': ' + said if said else ''}", attempt,
                          f"{hint}its messages stand above; run again, it goes on from the last checkpoint")  # fmt: skip

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import lru_cache
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -10,6 +13,9 @@ from lstmrec.model.batch import Catalogue
 from lstmrec.model.keys import Key
 from lstmrec.model.spec import NetSpec
 
+Lookup = Callable[[Tensor], tuple[list[Tensor], Tensor]]
+"""(ids) -> ([rows of the id embedding (U, dim), of the bias (U,)], where each id is in them); row 0 is the padding."""
+
 _SMALL = 0.02  # size of embeddings at the start, and what numbers are scaled by to be no louder
 
 
@@ -17,8 +23,11 @@ class ItemTower(nn.Module):
     """Vector = LayerNorm(id embedding + MLP([id embedding; tag bag; text bag; numeric])); bias = log share + delta.
 
     With `inputs: [id]` there is no MLP. The bias starts as the log of the item's share of train events; only items with
-    an embedding of their own learn a difference to it.
+    an embedding of their own learn a difference to it. `lookup`, where a trainer sets it, takes the place of reading
+    the tables by row while gradients are on: large catalogues learn the rows a step reads and no others.
     """
+
+    lookup: Lookup | None = None
 
     def __init__(self, spec: NetSpec) -> None:
         super().__init__()
@@ -43,6 +52,10 @@ class ItemTower(nn.Module):
                 if table is not None:
                     table.weight.mul_(_SMALL)  # the LayerNorm hides the size; a small vector turns faster under Adam
 
+    def by_row(self) -> dict[str, Tensor]:
+        """The parameters with a row for each item, in the order of `lookup`."""
+        return {"id.weight": self.id.weight, "delta": self.delta}
+
     def forward(self, catalogue: Catalogue, rows: Tensor | None, key: Key | None) -> tuple[Tensor, Tensor]:
         """(vectors (R, dim), bias (R,)) of the catalogue rows asked for; None: all."""
         ids = catalogue.ids if rows is None else catalogue.ids[rows]
@@ -50,13 +63,17 @@ class ItemTower(nn.Module):
             draws = key.shared("item ids", len(catalogue), ids.device)
             dropped = draws < self.spec.id_dropout
             ids = torch.where((dropped if rows is None else dropped[rows]) & (ids > 1), 1, ids)
-        parts = [self.id(ids)] if self.use_id else []
+        if self.lookup is not None and torch.is_grad_enabled():
+            (table, delta), at = self.lookup(ids)
+        else:
+            table, delta, at = self.id.weight, self.delta, ids
+        parts = [F.embedding(at, table, padding_idx=0)] if self.use_id else []
         for name in ("tags", "text"):
-            table = getattr(self, name)
-            if table is not None:
+            words = getattr(self, name)
+            if words is not None:
                 bag = getattr(catalogue, name)
                 bag = bag if rows is None else bag[rows]
-                parts.append(_mean(table, bag))
+                parts.append(_mean(words, bag))
         if "numeric" in self.spec.inputs:
             parts.append(_SMALL * (catalogue.numeric if rows is None else catalogue.numeric[rows]))
         if self.mlp is None:
@@ -64,10 +81,18 @@ class ItemTower(nn.Module):
         else:
             mixed = self.mlp(torch.cat([p.to(self.norm.weight.dtype) for p in parts], 1))
             vectors = self.norm(parts[0] + mixed if self.use_id else mixed)
-        counts = catalogue.counts.to(vectors.dtype)
-        prior = torch.log((counts + 0.5) / counts.sum().clamp(min=1))
-        own = torch.where(ids > 1, self.delta[ids], 0.0)
+        if self.spec.cosine:
+            vectors = F.normalize(vectors, dim=1) * self.spec.dim**0.5
+        prior = _prior(catalogue, vectors.dtype)
+        own = torch.where(ids > 1, delta[at], 0.0)
         return vectors, (prior if rows is None else prior[rows]) + own
+
+
+@lru_cache(maxsize=2)  # a catalogue is the same one while its tensors are
+def _prior(catalogue: Catalogue, dtype: torch.dtype) -> Tensor:
+    """(N,): the log of each item's share of train events."""
+    counts = catalogue.counts.to(dtype)
+    return torch.log((counts + 0.5) / counts.sum().clamp(min=1))
 
 
 def _mean(table: nn.Embedding, bags: Tensor) -> Tensor:

@@ -11,28 +11,39 @@ from lstmrec.model.history import Own, Seen
 from lstmrec.model.keys import Key
 from lstmrec.model.labels import Labels, labels
 from lstmrec.model.net import Net
-from lstmrec.model.sampled import draw, sampled_softmax
+from lstmrec.model.sampled import Drawn, beta_of, draw_evenly, draw_of, sampled_loss
 from lstmrec.model.softmax import Targets, exact_softmax
+
+KINDS = ("softmax", "sampled", "sce", "gbce")
 
 
 def loss(
     net: Net, batch: Batch, catalogue: Catalogue, key: Key | None, *, chunk: int = 2048, label_smoothing: float = 0.0,
-    kind: str = "softmax", negatives: int = 4096, sample: int = 0,
+    kind: str = "softmax", negatives: int = 4096, sample: int = 0, scale: float | None = None,
+    calibration: float = 0.75,
 ) -> tuple[Tensor, int]:  # fmt: skip
     """(sum of the losses of all labelled places, with gradient; their number). Never a mean: ranks differ in size.
 
     The softmax runs over the items with an embedding of their own, [2, trained), less what the history term takes out.
-    kind: `softmax` (exact) or `sampled` (`negatives` shared ones, no label smoothing). sample: see `labels`.
-    A batch without labels gives (0, 0), its gradient 0 for every parameter.
+    kind: `softmax` (exact), or against `negatives` shared ones, without label smoothing: `sampled`, `sce` (scale) or
+    `gbce` (calibration), see `model.sampled`. sample: see `labels`.
+    A batch without labels gives (0, 0), its gradient 0 for every parameter. Under autocast the towers run in its dtype;
+    scores and what follows from them do not: their LayerNorms hand over fp32.
     """
-    if kind not in ("softmax", "sampled"):
-        raise ConfigError("C401", f"train.loss {kind!r} is neither softmax nor sampled")
+    if kind not in KINDS:
+        raise ConfigError("C401", f"train.loss {kind!r} is none of {', '.join(KINDS)}")
     found = labels(batch, net.spec, sample, key)
     if not found.positions:
-        return torch.stack([p.sum() * 0.0 for p in net.parameters()]).sum(), 0
+        return torch.stack([p.reshape(-1)[:1].sum() * 0.0 for p in net.parameters()]).sum(), 0
     if kind == "softmax":
         return _exact(net, batch, catalogue, key, found, chunk, label_smoothing), found.positions
-    return _sampled(net, batch, catalogue, key, found, chunk, negatives), found.positions
+    items = net.spec.trained - 2
+    if kind == "sampled":
+        drawn = draw_of(catalogue, net.spec.trained, negatives, key)
+    else:
+        drawn = draw_evenly(items, negatives, key, batch.items.device, scale)
+    beta = beta_of(items, len(drawn.items), calibration) if kind == "gbce" else None
+    return _sampled(net, batch, catalogue, key, found, chunk, drawn, beta), found.positions
 
 
 def _exact(
@@ -42,20 +53,22 @@ def _exact(
     vectors, bias = net.item_vectors(catalogue, rows, key)
     targets, query, seen, own = _queries(net, batch, key, found, vectors, bias, slots)
     trained = net.spec.trained
-    return exact_softmax(query, vectors[2:trained], bias[2:trained], targets, seen, own, chunk, smoothing)
+    with torch.autocast(query.device.type, enabled=False):
+        return exact_softmax(query, vectors[2:trained], bias[2:trained], targets, seen, own, chunk, smoothing)
 
 
 def _sampled(
-    net: Net, batch: Batch, catalogue: Catalogue, key: Key | None, found: Labels, chunk: int, negatives: int
-) -> Tensor:
-    drawn = draw(catalogue.counts[2 : net.spec.trained], negatives, key)
+    net: Net, batch: Batch, catalogue: Catalogue, key: Key | None, found: Labels, chunk: int, drawn: Drawn,
+    beta: float | None,
+) -> Tensor:  # fmt: skip
     one = torch.ones_like(drawn.items[:1])
     rows = torch.unique(torch.cat([one, drawn.items, batch.items.flatten(), batch.before_items.flatten(), found.item]))
     slots = torch.zeros(len(catalogue), dtype=torch.int64, device=rows.device)
     slots[rows] = torch.arange(len(rows), device=rows.device)
     vectors, bias = net.item_vectors(catalogue, rows, key)
     targets, query, seen, own = _queries(net, batch, key, found, vectors, bias, slots)
-    return sampled_softmax(query, vectors, bias, slots, drawn, targets, seen, own, chunk)
+    with torch.autocast(query.device.type, enabled=False):
+        return sampled_loss(query, vectors, bias, slots, drawn, targets, seen, own, chunk, beta)
 
 
 def _prefix(items: Tensor, trained: int, size: int) -> tuple[Tensor, Tensor | None]:
@@ -83,5 +96,6 @@ def _queries(
     own: Own | None = None
     if net.term is not None:
         clock = batch.times[row, (at - 1).clamp(min=0)]
-        own = net.term(batch, row, at, clock, query, vectors, bias, net.spec.trained, slots)
+        with torch.autocast(query.device.type, enabled=False):
+            own = net.term(batch, row, at, clock, query, vectors, bias, net.spec.trained, slots)
     return Targets(place, found.item, found.weight.to(query.dtype)), query, seen, own

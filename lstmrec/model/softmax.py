@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
@@ -12,6 +15,7 @@ from torch import Tensor
 from lstmrec.model.history import Own, Seen
 
 _FLOATS = 1 << 26  # a chunk's logits: 256 MiB of fp32
+_FAST: ContextVar[bool] = ContextVar("fast products", default=True)
 
 
 @dataclass(frozen=True)
@@ -39,12 +43,22 @@ def exact_softmax(
 
 def gemm_dtype(like: Tensor) -> torch.dtype:
     """bfloat16 where the hardware multiplies it fast, else the tensor's own (fp32, or fp64 in tests)."""
-    if like.dtype != torch.float32:
+    if like.dtype != torch.float32 or not _FAST.get():
         return like.dtype
     if like.is_cuda:
         return torch.bfloat16 if torch.cuda.is_bf16_supported() else torch.float32
     fast = torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported()
     return torch.bfloat16 if fast else torch.float32
+
+
+@contextmanager
+def products(fast: bool) -> Iterator[None]:
+    """Within it, whether products may be in bfloat16 at all."""
+    token = _FAST.set(fast)
+    try:
+        yield
+    finally:
+        _FAST.reset(token)
 
 
 @dataclass(frozen=True)

@@ -17,6 +17,8 @@ class NetSpec:
     units: int
     layers: int = 1
     ffn: int = 0
+    attention: bool = False  # over the hidden states, after the last layer
+    cosine: bool = False  # score = cosine / temperature, which is learned, instead of the dot product
     inputs: tuple[str, ...] = ("id",)
     trained: int = 2  # rows of the id embedding: items [2, trained) have their own
     tags: int = 0  # tag vocabulary

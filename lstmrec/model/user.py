@@ -14,6 +14,7 @@ from lstmrec.model.spec import NetSpec
 
 _TIME_FEATURES = 6
 _DAY = 86400
+_SHARPNESS = 10.0  # 1 / temperature of cosines, at the start
 
 
 class Layer(nn.Module):
@@ -51,6 +52,34 @@ class Layer(nn.Module):
         return y if mask is None else y * mask
 
 
+class Attention(nn.Module):
+    """LayerNorm(y + attended y): scaled dot products of each place with itself and those before it (Vaswani et al.
+    2017, one head), on top of the LSTM, whose order it needs no positions for. It starts as no more than the norm."""
+
+    def __init__(self, units: int) -> None:
+        super().__init__()
+        self.query, self.key = nn.Linear(units, units, bias=False), nn.Linear(units, units, bias=False)
+        self.value = nn.Linear(units, units)
+        self.norm = nn.LayerNorm(units)
+        nn.init.zeros_(self.value.weight)
+        nn.init.zeros_(self.value.bias)
+
+    def weights(self, y: Tensor) -> Tensor:
+        """(B, L+1, L+1) of hidden states (B, L+1, units): how much place i looks at place j <= i; rows sum to 1."""
+        q, k = (F.linear(y, layer.weight.to(y.dtype)) for layer in (self.query, self.key))
+        scores = q @ k.transpose(1, 2) * y.shape[-1] ** -0.5
+        later = torch.ones(scores.shape[1:], dtype=torch.bool, device=y.device).triu(1)
+        out: Tensor = scores.masked_fill(later, -torch.inf).softmax(2)
+        return out
+
+    def forward(self, y: Tensor, mask: Tensor | None, exact: bool = False) -> Tensor:
+        """y (B, L+1, units) again. exact: sums in float64, so that padding does not show in the last bit."""
+        x = y.double() if exact else y
+        z = (self.weights(x) @ F.linear(x, self.value.weight.to(x.dtype), self.value.bias.to(x.dtype))).to(y.dtype)
+        out: Tensor = self.norm(y + (z if mask is None else z * mask))
+        return out
+
+
 class UserTower(nn.Module):
     """Queries of every prefix of a window. Dropout is locked: one mask a sequence (Gal and Ghahramani 2016)."""
 
@@ -69,9 +98,11 @@ class UserTower(nn.Module):
                 nn.Linear(16 * len(spec.static), dim), nn.GELU(), nn.Linear(dim, 2 * spec.layers * units)
             )
         self.layers = nn.ModuleList(Layer(dim if i == 0 else units, units, spec.ffn) for i in range(spec.layers))
+        self.attention = Attention(units) if spec.attention else None
         self.head = nn.Linear(units, dim)
         self.profile = nn.Linear(spec.profile, dim) if spec.use_profile and spec.profile else None
         self.norm = nn.LayerNorm(dim)
+        self.sharpness = nn.Parameter(torch.tensor(math.log(_SHARPNESS))) if spec.cosine else None
         nn.init.constant_(
             self.norm.weight, dim**-0.5
         )  # scores of unit size: of size sqrt(dim) they take epochs to tame
@@ -93,6 +124,9 @@ class UserTower(nn.Module):
             h0, c0 = self._start(batch, i, x)
             y = layer(x, first, h0, c0, mask)
             first, x = y[:, :1], y[:, 1:]
+        if self.attention is not None:
+            mask = self._mask("attention", self.spec.units, self.spec.hidden_dropout, key, y)
+            y = self.attention(y, mask, exact=key is None)
         return y, torch.cat([torch.zeros_like(inputs[:, :1]), inputs], 1)
 
     def query(self, hidden: Tensor, own: Tensor, profile: Tensor) -> Tensor:
@@ -101,6 +135,8 @@ class UserTower(nn.Module):
         if self.profile is not None:
             q = q + _exact(self.profile, profile).to(q.dtype)
         out: Tensor = self.norm(q)
+        if self.sharpness is not None:  # item vectors are of length sqrt(dim)
+            out = F.normalize(out, dim=-1) * (self.sharpness.exp() * self.spec.dim**-0.5)
         return out
 
     def _start(self, batch: Batch, i: int, like: Tensor) -> tuple[Tensor, Tensor]:

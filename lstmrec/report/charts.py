@@ -12,6 +12,7 @@ import vl_convert
 #: Stand-in colour of the spec -> CSS variable of the page.
 INK = {"#010101": "--ink", "#020202": "--muted", "#030303": "--line", "#040404": "--ours", "#050505": "--theirs"}
 _INK, _MUTED, _LINE, _OURS, _THEIRS = INK
+_LIGHT = {"--ink": "#1c2430", "--muted": "#5f6b7a", "--line": "#e2e5ea", "--ours": "#0b6bcb", "--theirs": "#c2621b"}
 _FONT = "system-ui, sans-serif"
 
 
@@ -46,6 +47,22 @@ def curve(log: Sequence[Mapping[str, Any]], key: str, title: str) -> str:
     return _svg((line.encode(x=x, y=y) + best.encode(x=x, y=y)).properties(width=380, height=200))
 
 
+def search(trials: Sequence[Mapping[str, Any]]) -> str:
+    """Trials of a search (number, value, state) in their order, with the best so far as a line."""
+    rows, top = [], 0.0
+    for t in (t for t in trials if t["value"] is not None):
+        top = max(top, float(t["value"])) if t["state"] == "complete" else top
+        rows.append({"trial": t["number"] + 1, "value": t["value"], "best": top or None,
+                     "side": "ours" if t["state"] == "complete" else "theirs"})  # fmt: skip
+    base = _chart(rows)
+    x = alt.X("trial:Q", title="trial (orange: pruned)", axis=alt.Axis(tickMinStep=1, format="d"))
+    axis = alt.Axis(minExtent=48, tickCount=5)
+    y = alt.Y("value:Q", title="best validation NDCG@10", scale=alt.Scale(zero=False), axis=axis)
+    line = base.mark_line(color=_OURS, strokeWidth=2, interpolate="step-after").encode(x=x, y="best:Q")
+    points = base.mark_point(filled=True, size=50, opacity=1).encode(x=x, y=y, color=_sides())
+    return _svg((points + line).properties(width=480, height=240))
+
+
 def slices(rows: Sequence[Mapping[str, Any]], ours: str | None, k: int) -> str:
     """NDCG by slice, the model and the best baseline side by side."""
     data = [dict(r) | {"side": "ours" if r["recommender"] == ours else "theirs"} for r in rows]
@@ -59,6 +76,13 @@ def slices(rows: Sequence[Mapping[str, Any]], ours: str | None, k: int) -> str:
     bars = base.mark_rule(strokeWidth=3).encode(y=y, yOffset=offset, x=x, x2="high:Q", color=colour)
     points = base.mark_point(filled=True, size=70, opacity=1).encode(y=y, yOffset=offset, x="value:Q", color=colour)
     return _svg((bars + points).properties(width=400, height=alt.Step(16)))
+
+
+def standalone(svg: str) -> str:
+    """A drawing for a file of its own: the page's light colours on white."""
+    for name, colour in _LIGHT.items():
+        svg = svg.replace(f"var({name})", colour)
+    return svg.replace(' style="', ' style="background:#fff;', 1)
 
 
 def _chart(rows: Sequence[Mapping[str, Any]]) -> Any:

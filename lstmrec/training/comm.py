@@ -1,4 +1,4 @@
-"""What ranks say to each other: sums and broadcasts, nothing else. Means never travel."""
+"""What ranks say to each other: sums, broadcasts, lists end to end, nothing else. Means never travel."""
 
 from __future__ import annotations
 
@@ -26,6 +26,10 @@ class Comm(Protocol):
         """Add a contiguous 1-D tensor up over the ranks, in place; all ranks hold the same bits afterwards."""
         ...
 
+    def gather(self, flat: Tensor) -> Tensor:
+        """The 1-D tensors of all ranks end to end, in the order of ranks; their lengths may differ."""
+        ...
+
     def broadcast_(self, tensors: Sequence[Tensor]) -> None:
         """Overwrite tensors with those of rank 0."""
         ...
@@ -49,6 +53,9 @@ class Solo:
 
     def sum_(self, flat: Tensor) -> None:
         pass
+
+    def gather(self, flat: Tensor) -> Tensor:
+        return flat
 
     def broadcast_(self, tensors: Sequence[Tensor]) -> None:
         pass

@@ -62,13 +62,18 @@ def on_rank(rank: int) -> Iterator[None]:
         raise type(error)(error.code, error.what, where, error.hint) from error
 
 
+def missing(path: str) -> DataError:
+    """A file that the manifest lists and nobody has."""
+    return DataError("D611", "file is missing", path, "the manifest lists it: fetch it, or run sequence")
+
+
 @contextmanager
 def named(path: str) -> Iterator[None]:
     """Turn what Arrow and the system raise into a DataError that names the file."""
     try:
         yield
     except FileNotFoundError as error:
-        raise DataError("D611", "file is missing", path, "the manifest lists it: fetch it, or run sequence") from error
+        raise missing(path) from error
     except (pa.ArrowException, OSError) as error:
         raise DataError("D612", f"cannot read file: {error}", path, "damaged: restore it, or run sequence") from error
 

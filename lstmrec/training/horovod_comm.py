@@ -32,6 +32,11 @@ class HorovodComm:
         with together(self.rank):
             self._hvd.allreduce_(flat, op=self._hvd.Sum, name=f"sum.{flat.dtype}.{flat.numel()}")
 
+    def gather(self, flat: Tensor) -> Tensor:
+        with together(self.rank):
+            whole: Tensor = self._hvd.allgather(flat, name=f"gather.{flat.dtype}")
+            return whole
+
     def broadcast_(self, tensors: Sequence[Tensor]) -> None:
         with together(self.rank):
             for i, tensor in enumerate(tensors):

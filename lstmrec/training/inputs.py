@@ -13,7 +13,7 @@ from lstmrec import files, versions
 from lstmrec.config.run import Config
 from lstmrec.config.train import TrainConfig
 from lstmrec.contracts import tables
-from lstmrec.contracts.errors import ConfigError, DataError, ResourceError
+from lstmrec.contracts.errors import DataError, ResourceError
 from lstmrec.contracts.manifest import Manifest
 from lstmrec.model.batch import Catalogue
 from lstmrec.model.spec import NetSpec
@@ -24,7 +24,7 @@ _ITEM_COLUMNS = ["item", "id", "count", "tags", "text", "numeric"]
 
 @dataclass(frozen=True)
 class Inputs:
-    """The SEQUENCES manifest, its data folder on this machine, the net's spec and the catalogue (on the CPU)."""
+    """The SEQUENCES manifest, its data folder (a local path or a URL), the net's spec, the catalogue (on the CPU)."""
 
     sequences: Manifest
     place: str
@@ -33,10 +33,7 @@ class Inputs:
 
 
 def read_inputs(conf: Config) -> Inputs:
-    """Read the newest tables below `conf.root`; ConfigError C603 where the root is not on this machine."""
-    if not files.is_local(conf.root):
-        raise ConfigError("C603", "the readers want local files", conf.root,
-                          "mount the storage, or copy the root's encoded_items and sequences here")  # fmt: skip
+    """Read the newest tables below `conf.root`."""
     items = versions.current(conf.root, tables.ENCODED_ITEMS)
     sequences = versions.current(conf.root, tables.SEQUENCES)
     place = files.join(versions.folder(conf.root, sequences.table, sequences.version), "data")
@@ -44,7 +41,8 @@ def read_inputs(conf: Config) -> Inputs:
     if len(catalogue) != int(items.facts["catalogue"]):
         raise DataError("D636", f"{len(catalogue):,} items where the manifest counts {items.facts['catalogue']:,}",
                         f"table encoded_items {items.version}")  # fmt: skip
-    return Inputs(sequences, str(files.local(place)), spec_of(conf, items, sequences), catalogue)
+    place = str(files.local(place)) if files.is_local(place) else place
+    return Inputs(sequences, place, spec_of(conf, items, sequences), catalogue)
 
 
 def read_catalogue(root: str, manifest: Manifest) -> Catalogue:
@@ -63,7 +61,8 @@ def spec_of(conf: Config, items: Manifest, sequences: Manifest) -> NetSpec:
     model, sequence = conf.train.model, conf.sequence
     learn = sequence.history == "learn"
     return NetSpec(
-        dim=model.dim, units=model.units, layers=model.layers, ffn=model.ffn, inputs=tuple(model.inputs),
+        dim=model.dim, units=model.units, layers=model.layers, ffn=model.ffn, attention=model.attention,
+        cosine=model.cosine, inputs=tuple(model.inputs),
         trained=int(items.facts["trained"]), tags=int(items.facts["tags"]), text=int(items.facts["text"]),
         numeric=int(items.facts["numeric"]), types=int(sequences.facts["types"]),
         static=tuple(int(n) for n in sequences.facts["static"]), profile=int(sequences.facts["profile"]),
@@ -80,6 +79,9 @@ def device_of(conf: TrainConfig, comm: Comm) -> torch.device:
     # Ranks: those of a machine share its cores and its GPUs.
     torch.set_num_threads(conf.threads or max(1, len(os.sched_getaffinity(0)) // comm.local_size))
     gpus = torch.cuda.device_count() if conf.device != "cpu" and torch.cuda.is_available() else 0
+    if gpus and comm.local_size > gpus:
+        raise ResourceError("R636", f"{comm.local_size} ranks on a machine with {gpus} GPUs", "train.ranks",
+                            "one rank a GPU, or --set train.device=cpu")  # fmt: skip
     if gpus:
         device = torch.device("cuda", comm.local_rank % gpus)
         torch.cuda.set_device(device)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
 from dataclasses import asdict, dataclass, field
 from typing import Any
@@ -20,17 +21,22 @@ from lstmrec.model.keys import Key
 from lstmrec.model.loss import loss
 from lstmrec.model.net import Net
 from lstmrec.training.batches import Waits, portions
+from lstmrec.training.cached_feed import CachedFeed, reachable
 from lstmrec.training.checkpoint import Checkpoints
 from lstmrec.training.comm import Comm, broadcast_text, sum_floats
 from lstmrec.training.export import TrainResult, export
 from lstmrec.training.feed import Feed
 from lstmrec.training.inputs import Inputs, device_of, read_inputs
-from lstmrec.training.plan import make_plan, role_files, shards_of
+from lstmrec.training.log import Log
+from lstmrec.training.plan import Plan, make_plan, role_files, shards_of
+from lstmrec.training.prefetch import prefetched
 from lstmrec.training.progress import Progress
 from lstmrec.training.state import State
-from lstmrec.training.step import Learner, LossOf
+from lstmrec.training.step import Done, Learner, LossOf
 from lstmrec.training.validate import Validation
 from lstmrec.training.watch import Watchdog
+
+OnEpoch = Callable[[Mapping[str, Any]], None]
 
 
 @dataclass
@@ -47,20 +53,23 @@ class _Run:
     kept: Checkpoints
     dog: Watchdog
     progress: Progress
+    judged: OnEpoch
     state: State = field(default_factory=State)
+    log: Log | None = None
 
 
-def train(conf: Config, comm: Comm, feed: Feed, work: str) -> TrainResult:
+def train(conf: Config, comm: Comm, feed: Feed, work: str, judged: OnEpoch = lambda row: None) -> TrainResult:
     """Train by `conf.train` on the newest tables below `conf.root`, going on from the newest checkpoint in `work`.
 
     work: a folder of this job alone, keyed by all that decides the result; rank 0 writes it (checkpoints, and in the
     end WORK/export: weights.safetensors, model.json, log.jsonl, result.json). Returns the same on every rank. The same
     call gives the same weights to the bit on a CPU with the same number of ranks, broken off and resumed or not.
+    judged is called with each epoch's row of the log, once all is saved; what it raises ends the training.
     Raises DataError (data, not finite), ConfigError (ranks that do not fit), ResourceError.
     """
     shards_of(comm.rank, comm.size, conf.train.shards)
     device = device_of(conf.train, comm)
-    inputs = read_inputs(conf)
+    inputs, feed = read_inputs(conf), reachable(conf, feed, comm)
     catalogue = inputs.catalogue.to(device)
     net = build(inputs.spec, conf.seed).to(device)
     learner = Learner(net, _loss_of(net, catalogue, conf), conf.train, comm, conf.seed)
@@ -70,11 +79,14 @@ def train(conf: Config, comm: Comm, feed: Feed, work: str) -> TrainResult:
         if role_files(inputs.sequences.files, "validation"):
             validation = Validation(inputs.sequences.files, feed, inputs.place, comm, conf.train.validation_users)
         run = _Run(conf, comm, feed, inputs, catalogue, learner, validation, kept, dog,
-                   Progress(comm.rank, conf.train.epochs))  # fmt: skip
+                   Progress(comm.rank, conf.train.epochs), judged)  # fmt: skip
+        run.progress.say(learner.precision.said)
         _restore(run)
-        while not run.state.done:
-            _epoch(run)
-            _judge(run)
+        run.log = Log(conf, work, comm.rank, run.state.step)
+        with closing(run.log):
+            while not run.state.done:
+                _epoch(run)
+                _judge(run)
     result = run.state.result()
     # Ranks: only rank 0 writes; the others wait, so that who returns knows that the files are there.
     if comm.rank == 0:
@@ -88,7 +100,8 @@ def _loss_of(net: Net, catalogue: Catalogue, conf: Config) -> LossOf:
 
     def of(batch: Batch, key: Key) -> tuple[Tensor, int]:
         return loss(net, batch, catalogue, key, chunk=t.chunk, label_smoothing=t.label_smoothing, kind=t.loss,
-                    negatives=t.negatives, sample=t.label_positions)  # fmt: skip
+                    negatives=t.negatives, sample=t.label_positions, scale=t.scale,
+                    calibration=t.calibration)  # fmt: skip
 
     return of
 
@@ -115,12 +128,18 @@ def _restore(run: _Run) -> None:
 def _epoch(run: _Run) -> None:
     """The rest of the current epoch."""
     state, t, comm = run.state, run.conf.train, run.comm
-    plan = make_plan(run.inputs.sequences.files, seed=run.conf.seed, epoch=state.epoch, shards=t.shards, batch=t.batch)
+    plan = _plan(run, state.epoch)
     waits, before = Waits(), state.waited
     began = time.monotonic() - state.seconds
     mine = shards_of(comm.rank, comm.size, t.shards)
+    if isinstance(run.feed, CachedFeed) and state.epoch + 1 < t.epochs:
+        following = _plan(run, state.epoch + 1)
+        run.feed.ahead(_paths(run, following, following.reads(mine)), _paths(run, plan, plan.reads(mine)))
     stream = portions(plan, run.feed, run.inputs.place, mine, rank=comm.rank, seed=run.conf.seed, epoch=state.epoch,
                       start=state.position, waits=waits)  # fmt: skip
+    if run.learner.device.type == "cuda":
+        waits = Waits()  # its own: the reader's are hidden behind the steps
+        stream = prefetched(stream, run.learner.device, waits)
     with closing(stream):
         for portion in stream:
             run.dog.beat(f"epoch {state.epoch + 1}, step {state.step}: learning, or waiting for the other ranks")
@@ -131,11 +150,38 @@ def _epoch(run: _Run) -> None:
             state.positions += done.positions
             state.rate = done.rate
             state.seconds, state.waited = time.monotonic() - began, before + waits.seconds
+            _note(run, done, last=state.position == len(plan))
             if state.step % t.checkpoint_steps == 0 and state.position < len(plan):
                 _save(run)
             run.progress.step(state.epoch, state.position, len(plan), state.loss, state.positions, state.seconds,
                               state.waited)  # fmt: skip
             run.dog.beat(f"epoch {state.epoch + 1}, step {state.step}: reading")
+
+
+def _note(run: _Run, done: Done, last: bool) -> None:
+    """A row of the log every `log_steps` steps, and at an epoch's end."""
+    state = run.state
+    state.window_loss += done.loss
+    state.window_positions += done.positions
+    if state.step % run.conf.train.log_steps and not last:
+        return
+    assert run.log is not None
+    run.log.write({
+        "kind": "step", "epoch": state.epoch + 1, "step": state.step,
+        "loss": state.window_loss / max(state.window_positions, 1), "rate": state.rate,
+        "positions": state.window_positions, "positions_s": state.positions / max(state.seconds, 1e-9),
+        "starved": state.waited / max(state.seconds, 1e-9),
+    })  # fmt: skip
+    state.window_loss, state.window_positions = 0.0, 0
+
+
+def _plan(run: _Run, epoch: int) -> Plan:
+    t = run.conf.train
+    return make_plan(run.inputs.sequences.files, seed=run.conf.seed, epoch=epoch, shards=t.shards, batch=t.batch)
+
+
+def _paths(run: _Run, plan: Plan, chosen: Sequence[int]) -> list[str]:
+    return [files.join(run.inputs.place, plan.files[i].path) for i in chosen]
 
 
 def _judge(run: _Run) -> None:
@@ -156,6 +202,8 @@ def _judge(run: _Run) -> None:
         "validation_s": time.monotonic() - began,
     }  # fmt: skip
     state.log.append(row)
+    assert run.log is not None
+    run.log.write({"kind": "epoch", **row})
     # Without validation rows (a refit) the last epoch is the best.
     better = judged is None or state.best is None or judged.ndcg > float(state.best_row()["ndcg_10"])
     state.worse = 0 if better else state.worse + 1
@@ -168,6 +216,7 @@ def _judge(run: _Run) -> None:
     state.position, state.loss, state.positions, state.seconds, state.waited = 0, 0.0, 0, 0.0, 0.0
     _save(run)
     run.progress.epoch(row, better)
+    run.judged(row)
 
 
 def _save(run: _Run) -> None:

@@ -16,8 +16,8 @@ from lstmrec.training.export import TrainResult
 @dataclass
 class State:
     """step: steps done over all epochs. epoch: the current one, 0-based, `position` steps of it done, with its summed
-    loss over `positions` labels, seconds, seconds waited for the reader. best: name of the best weights, `worse`
-    epochs since. data, spec: what the training is of.
+    loss over `positions` labels (window_: since the log's last row), seconds, seconds waited for the reader. best:
+    name of the best weights, `worse` epochs since. data, spec: what the training is of.
     """
 
     data: str = ""
@@ -29,6 +29,8 @@ class State:
     positions: int = 0
     seconds: float = 0.0
     waited: float = 0.0
+    window_loss: float = 0.0
+    window_positions: int = 0
     rate: float = 0.0
     best: str | None = None
     best_epoch: int = 0

@@ -6,6 +6,7 @@ import os
 from collections.abc import Sequence
 from datetime import timedelta
 
+import torch
 import torch.distributed as dist
 from torch import Tensor
 
@@ -28,6 +29,19 @@ class TorchComm:
     def sum_(self, flat: Tensor) -> None:
         with together(self.rank):
             dist.all_reduce(flat, op=dist.ReduceOp.SUM)
+
+    def gather(self, flat: Tensor) -> Tensor:
+        with together(self.rank):
+            lengths = [torch.zeros(1, dtype=torch.int64, device=flat.device) for _ in range(self.size)]
+            dist.all_gather(lengths, torch.tensor([len(flat)], device=flat.device))
+            sizes = [int(n) for n in lengths]
+            # All ranks send the same length, the longest; what is behind a rank's own end is cut off again.
+            mine = flat.new_zeros(max(sizes))
+            mine[: len(flat)] = flat
+            parts = [torch.zeros_like(mine) for _ in sizes]
+            if len(mine):
+                dist.all_gather(parts, mine)
+            return torch.cat([part[:n] for part, n in zip(parts, sizes, strict=True)])
 
     def broadcast_(self, tensors: Sequence[Tensor]) -> None:
         with together(self.rank):

@@ -27,7 +27,13 @@ def conf(root: Path, **train: Any) -> Config:
 
 
 def endless(root: Path, **train: Any) -> Config:
-    return conf(root, epochs=10**6, patience=10**6, checkpoint_steps=10**6, **train)
+    return conf(root, epochs=10**6, patience=10**6, checkpoint_steps=10**6, max_restarts=0, **train)
+
+
+def long(root: Path, **train: Any) -> Config:
+    """Long enough to be hit in the middle of an epoch, with checkpoints that are seldom at an epoch's end."""
+    model = {"input_dropout": 0.3, "hidden_dropout": 0.3}
+    return conf(root, epochs=40, patience=40, checkpoint_steps=4, ema=0.9, model=model, **train)
 
 
 def in_background(settings: Config, work: Path) -> subprocess.Popen[str]:
@@ -77,6 +83,27 @@ def a_dead_rank(settings: Config, work: Path) -> str:
         process.kill()
     until(lambda: not ranks(work), "the other rank to end")
     return said
+
+
+def a_rank_killed_once(settings: Config, work: Path, rank: int) -> str:
+    """Kill a rank outright after the first checkpoint, whatever it is at; what the launcher says until it is done."""
+    process = in_background(settings, work)
+    try:
+        under_way(work)[rank].send_signal(signal.SIGKILL)
+        said, _ = process.communicate(timeout=300)
+    finally:
+        process.kill()
+    assert process.returncode == 0, said
+    return said
+
+
+def killed_and_straight(settings: Config, work: Path, rank: int) -> None:
+    """A training with a rank killed on the way gives the weights of one without, to the bit."""
+    start(settings, str(work / "straight"))
+    said = a_rank_killed_once(settings, work / "killed", rank)
+    assert f"rank {rank} was killed by signal 9: restart 1 of 2" in said and "goes on from step" in said
+    straight, killed = ((work / w / "export" / "weights.safetensors").read_bytes() for w in ("straight", "killed"))
+    assert straight == killed
 
 
 def a_hung_rank(settings: Config, work: Path) -> str:

@@ -54,6 +54,13 @@ def test_what_a_rank_raises_arrives(tmp_path: Path) -> None:
 
 @pytest.mark.horovod
 @pytest.mark.slow
+@pytest.mark.parametrize("rank", [0, 1])
+def test_a_killed_rank_costs_time_and_nothing_else(root: Path, tmp_path: Path, rank: int) -> None:
+    scenes.killed_and_straight(scenes.long(root), tmp_path, rank)
+
+
+@pytest.mark.horovod
+@pytest.mark.slow
 def test_a_dead_rank_ends_the_job_and_is_named(root: Path, tmp_path: Path) -> None:
     said = scenes.a_dead_rank(scenes.endless(root), tmp_path)
     assert "error[R641] rank 1 was killed by signal 9" in said

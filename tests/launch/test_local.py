@@ -35,6 +35,10 @@ def test_hosts_are_for_horovod(root: Path, tmp_path: Path) -> None:
         start(scenes.conf(root, comm="torch", hosts="a:1,b:1"), str(tmp_path))
 
 
+def test_a_killed_rank_costs_time_and_nothing_else(root: Path, tmp_path: Path) -> None:
+    scenes.killed_and_straight(scenes.long(root, comm="torch"), tmp_path, rank=1)
+
+
 @pytest.mark.slow
 def test_a_dead_rank_ends_the_job_and_is_named(root: Path, tmp_path: Path) -> None:
     said = scenes.a_dead_rank(scenes.endless(root, comm="torch"), tmp_path)

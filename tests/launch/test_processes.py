@@ -18,7 +18,7 @@ def note(folder: Path, rank: int, kind: str, *args: str) -> None:
     (folder / f"rank-{rank}.json").write_text(json.dumps({"kind": kind, "args": list(args)}))
 
 
-def told(folder: Path, ended: tuple[int, int] | None) -> LstmrecError:
+def told(folder: Path, *ended: tuple[int, int]) -> LstmrecError:
     return processes.failure(str(folder), ended)
 
 
@@ -26,8 +26,10 @@ def test_the_cause_is_told_and_not_what_followed(tmp_path: Path) -> None:
     note(tmp_path, 0, "ResourceError", "R602", "the other ranks are gone", "rank 0", "")
     assert "rank 1 was killed by signal 9" in told(tmp_path, (1, -9)).what
     assert told(tmp_path, (1, 137)).what == told(tmp_path, (1, -9)).what
+    assert told(tmp_path, (0, 4), (1, -9)).what == told(tmp_path, (1, -9)).what  # rank 0 only followed, if faster
     note(tmp_path, 2, "MemoryError", "MemoryError: no more")
     assert told(tmp_path, (2, 1)).what == "rank 2 ended with exit code 1: MemoryError: no more"
+    assert told(tmp_path).what == told(tmp_path, (2, 1)).what
     note(tmp_path, 3, "ResourceError", "R631", "another process writes", "w", "h")
     note(tmp_path, 4, "DataError", "D612", "cannot read", "rank 4 · x", "h")
     found = told(tmp_path, (3, 4))
@@ -35,7 +37,7 @@ def test_the_cause_is_told_and_not_what_followed(tmp_path: Path) -> None:
 
 
 def test_without_a_word_it_is_a_rank_that_ended(tmp_path: Path) -> None:
-    found = told(tmp_path, None)
+    found = told(tmp_path)
     assert isinstance(found, ResourceError) and found.what == "a rank ended with exit code 1"
     assert told(tmp_path, (0, 4)).what == "rank 0 ended with exit code 4"
 

@@ -53,5 +53,5 @@ def test_what_does_not_fit_is_refused_and_named(tmp_path: Path) -> None:
 def test_spec_survives_json_and_refuses_other_keys(tmp_path: Path) -> None:
     spec = worlds.spec(**worlds.RICH)
     assert NetSpec.from_dict(json.loads(json.dumps(spec.to_dict()))) == spec
-    with pytest.raises(DataError, match=r"D402.*attention"):
-        NetSpec.from_dict({**spec.to_dict(), "attention": 1})
+    with pytest.raises(DataError, match=r"D402.*convolution"):
+        NetSpec.from_dict({**spec.to_dict(), "convolution": 1})

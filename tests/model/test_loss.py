@@ -14,7 +14,7 @@ from lstmrec.model.keys import Key
 from lstmrec.model.labels import labels
 from lstmrec.model.loss import loss
 from lstmrec.model.net import Net
-from lstmrec.model.sampled import draw
+from lstmrec.model.sampled import beta_of, draw, draw_evenly
 from tests.model import worlds
 
 CAT = worlds.catalogue()
@@ -108,13 +108,19 @@ def test_loss_and_every_gradient_are_those_of_dense_logits(
         torch.testing.assert_close(grad, grads[name], rtol=1e-7, atol=1e-9, msg=lambda m, n=name: f"{n}: {m}")
 
 
+@pytest.mark.parametrize("kind", ["sampled", "sce", "gbce"])
 @pytest.mark.parametrize("history", ["filter", "learn", "ignore"])
-def test_sampled_softmax_is_what_it_says(history: str) -> None:
+def test_losses_against_negatives_are_what_they_say(history: str, kind: str) -> None:
     net = worlds.net(double=True, history=history)
     batch = worlds.batch(seed=3)
     key = Key(5, 1, ((0, 6),))
-    drawn = draw(CAT.counts[2:24], 12, key)
-    assert 3 < len(drawn.items) < 12
+    sampled = kind == "sampled"
+    drawn = draw(CAT.counts[2:24], 12, key) if sampled else draw_evenly(22, 12, key, torch.device("cpu"))
+    count = len(drawn.items)
+    assert 3 < count < 12
+    rate = count / 21
+    beta = rate * (0.6 * (1 - 1 / rate) + 1 / rate)
+    told: set[tuple[int, int]] = set()
     vectors, bias = net.item_vectors(CAT, None, key)
     states = net.states(batch, vectors, key)
     found = labels(batch, net.spec, 0, key)
@@ -129,12 +135,23 @@ def test_sampled_softmax_is_what_it_says(history: str) -> None:
         def score(i: int, r: int = r, at: int = at, had: set[int] = had) -> Tensor:
             base = states[r, at] @ vectors[i] + bias[i]
             own = history == "learn" and i in had
-            return (history_score(net, batch, r, at, i, states[r, at], base) if own else base) - drawn.log_q[i - 2]
+            return (history_score(net, batch, r, at, i, states[r, at], base) if own else base) - (
+                drawn.log_q[i - 2] if sampled else 0.0
+            )
 
-        logits = torch.stack([score(item)] + [score(i) for i in drawn.items.tolist() if i not in out])
-        want = want - weight * logits.log_softmax(0)[0]
+        others = [score(i) for i in drawn.items.tolist() if i not in out]
+        if kind == "sampled":
+            want = want - weight * torch.stack([score(item), *others]).log_softmax(0)[0]
+        elif kind == "sce":
+            rest = 22 / count * torch.stack(others).exp().sum()
+            want = want - weight * (score(item) - (score(item).exp() + rest).log())
+        else:
+            want = want - weight * beta * score(item).sigmoid().log()
+            if (r, at) not in told:
+                want = want - (1 - torch.stack(others).sigmoid()).log().sum()
+        told.add((r, at))
     grads = torch.autograd.grad(want, net.parameters(), materialize_grads=True, allow_unused=True)
-    value, _ = loss(net, batch, CAT, key, kind="sampled", negatives=12, chunk=4)
+    value, _ = loss(net, batch, CAT, key, kind=kind, negatives=12, chunk=4, calibration=0.6)
     assert value.item() == pytest.approx(want.item(), rel=1e-9)
     value.backward()
     for (name, p), grad in zip(net.named_parameters(), grads, strict=True):
@@ -178,3 +195,9 @@ def test_a_rank_without_rows_adds_nothing(objective: str) -> None:
     none = {k: v[:0] for k, v in worlds.columns().items()}
     value, positions = loss(worlds.net(objective=objective), worlds.batch_of(none), CAT, Key(1, 1, ()), sample=2)
     assert positions == 0 and value.item() == 0
+
+
+def test_gbce_is_plain_at_calibration_zero_and_follows_the_rate_at_one() -> None:
+    assert beta_of(101, 10, 0.0) == pytest.approx(1.0)
+    assert beta_of(101, 10, 1.0) == pytest.approx(0.1)
+    assert beta_of(101, 500, 0.5) == pytest.approx(1.0)

@@ -11,7 +11,8 @@ from lstmrec.model.keys import Key
 from tests.model import worlds
 
 CAT = worlds.catalogue()
-CHANGES: list[dict[str, Any]] = [{}, {**worlds.RICH, "history": "learn"}, {"inputs": ("text",), "layers": 3, "ffn": 1}]
+CHANGES: list[dict[str, Any]] = [{}, {**worlds.RICH, "history": "learn"}, {"inputs": ("text",), "layers": 3, "ffn": 1},
+                                 {"attention": True, "use_types": True, "cosine": True}]  # fmt: skip
 
 
 def test_ids_alone_are_normed_embeddings_with_a_popularity_prior() -> None:
@@ -120,3 +121,12 @@ def test_dropout_is_one_mask_a_sequence_and_none_without_a_key() -> None:
     assert torch.equal(dead.any(1), torch.where((batch.items > 0)[..., None], dead, True).all(1))
     assert 0.3 < dead.any(1).float().mean() < 0.7
     assert torch.equal(net.states(batch, vectors), worlds.net().states(batch, vectors))
+
+
+def test_cosines_over_a_temperature() -> None:
+    net = worlds.net(cosine=True)
+    vectors, _ = net.item_vectors(CAT)
+    states = net.states(worlds.batch(), vectors)
+    assert net.user.sharpness is not None
+    scores = F.cosine_similarity(states[1, 2], vectors[7], dim=0) * net.user.sharpness.exp()
+    torch.testing.assert_close(states[1, 2] @ vectors[7], scores)

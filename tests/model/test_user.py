@@ -25,3 +25,23 @@ def test_forget_bias_is_one_and_fresh_scores_are_small() -> None:
     vectors, _ = net.item_vectors(worlds.catalogue())
     states = net.states(worlds.batch(), vectors)
     assert (states[:, 1:] @ vectors.T).std() < 2
+
+
+def test_attention_looks_back_and_adds_up_to_one() -> None:
+    tower = worlds.net(attention=True).user
+    assert tower.attention is not None
+    y = torch.randn(2, 5, tower.spec.units)
+    weights = tower.attention.weights(y)
+    torch.testing.assert_close(weights.sum(2), torch.ones(2, 5))
+    assert (weights.triu(1) == 0).all() and int((weights > 0).sum()) == 2 * 15
+    q, k = tower.attention.query.weight, tower.attention.key.weight
+    scores = [((q @ y[1, 3]) @ (k @ y[1, j])).item() / tower.spec.units**0.5 for j in range(4)]
+    torch.testing.assert_close(weights[1, 3, :4], torch.tensor(scores).softmax(0))
+
+
+def test_attention_starts_as_no_more_than_its_norm() -> None:
+    spec = worlds.spec(attention=True)
+    tower = build(spec, 1).user
+    y = torch.randn(2, 5, spec.units)
+    assert tower.attention is not None
+    torch.testing.assert_close(tower.attention(y, None), tower.attention.norm(y))

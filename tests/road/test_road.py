@@ -56,6 +56,7 @@ def test_the_second_run_has_nothing_to_do(spark: Any, road: Config) -> None:
     assert fingerprints(Path(road.root)) == before
 
 
+@pytest.mark.slow
 def test_another_run_with_other_partitions_gives_the_same(
     spark: Any, road: Config, source: Path, tmp_path: Path
 ) -> None:
@@ -120,6 +121,7 @@ def cli(*args: str) -> list[str]:
     return [sys.executable, "-m", "lstmrec.cli.main", *args]
 
 
+@pytest.mark.slow
 def test_a_run_killed_in_the_middle_goes_on(road: Config, source: Path, tmp_path: Path) -> None:
     config = tmp_path / "c.yaml"
     config.write_text(yaml.safe_dump(small.config(tmp_path / "run", source)))

@@ -4,7 +4,6 @@ from pathlib import Path
 
 import pytest
 
-from lstmrec.contracts.errors import ResourceError
 from lstmrec.scoring import local
 
 NAME = "items-" + "0" * 32
@@ -34,11 +33,3 @@ def test_only_digests_name_a_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     monkeypatch.setenv("LSTMREC_CACHE", str(tmp_path))
     with pytest.raises(ValueError, match="no digest"):
         local.once("items-../../etc", lambda to: None)
-
-
-def test_a_folder_others_can_write_to_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    tmp_path.chmod(0o777)
-    monkeypatch.setenv("LSTMREC_CACHE", str(tmp_path))
-    with pytest.raises(ResourceError) as caught:
-        local.place()
-    assert caught.value.code == "R701"

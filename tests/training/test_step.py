@@ -101,6 +101,29 @@ def test_not_a_number_stops_before_any_weight_moves_and_names_step_rank_and_rows
     assert all(torch.equal(v, before[k]) for k, v in mine.tensors().items())
 
 
+def test_some_steps_that_are_not_finite_may_be_left_out() -> None:
+    mine, other = learner(skip_nonfinite=2, ema=0.5), learner(ema=0.5)
+    for step, user in enumerate([0, -13, 0, -13, 0]):
+        if user:
+            before = {k: v.clone() for k, v in mine.tensors().items() if k != "skipped"}
+            with pytest.warns(UserWarning, match=f"left out, {step // 2 + 1} of 2 .*step {step} · rank 0"):
+                done = mine.step(portion(3, user=user), step, 0.0)
+            assert done.skipped and (done.loss, done.positions) == (0.0, 0)
+            assert all(torch.equal(v, mine.tensors()[k]) for k, v in before.items())
+        else:
+            assert mine.step(portion(3), step, 0.0) == other.step(portion(3), step, 0.0)
+    assert mine.tensors()["skipped"].tolist() == [2]
+    with pytest.raises(DataError, match="D633"):
+        mine.step(portion(3, user=-13), 5, 0.0)
+
+
+def test_the_rate_is_scaled_from_the_batch_it_was_found_for() -> None:
+    assert learner(batch=64).step(portion(3), 0, 0.0).rate == pytest.approx(2e-3)
+    assert learner(batch=64, base_batch=16).step(portion(3), 0, 0.0).rate == pytest.approx(8e-3)
+    gentle = learner(batch=64, base_batch=16, scale_rate="sqrt")
+    assert gentle.step(portion(3), 0, 0.0).rate == pytest.approx(4e-3)
+
+
 def uneven(comm: Any) -> dict[str, Any]:
     """Rank 0 has a batch of 1 position, rank 1 one of 9; then rank 1 none; then one that is not a number."""
     mine = learner(comm, clip=1e9)
