@@ -2,6 +2,7 @@
 .DEFAULT_GOAL := help
 BIN := .venv/bin
 PYTEST_ARGS ?=
+WORKERS ?= 2
 EPOCHS ?= 6
 
 .PHONY: help setup demo movielens test test-all lint format clean
@@ -19,8 +20,8 @@ movielens: setup ## MovieLens-1M against published figures: EPOCHS=6, data in LS
 	@$(BIN)/python scripts/data/movielens.py --from "$(LSTMREC_ML1M)" --out runs/movielens-1m-source
 	@$(BIN)/lstmrec run --config conf/movielens-1m.yaml --set train.epochs=$(EPOCHS)
 
-test: setup ## the default tests with coverage; PYTEST_ARGS passes through
-	@$(BIN)/python -m pytest -m "not slow and not cluster" --cov=lstmrec --cov-report=term $(PYTEST_ARGS)
+test: setup ## the default tests with coverage, two files at a time; PYTEST_ARGS passes through
+	@$(BIN)/python -m pytest -m "not slow and not cluster" -n $(WORKERS) --dist loadfile --cov=lstmrec --cov-report=term $(PYTEST_ARGS)
 
 test-all: setup ## every test, also the slow ones and those on a cluster of this machine's own
 	@$(BIN)/python -m pytest --cov=lstmrec --cov-report=term $(PYTEST_ARGS)
