@@ -76,6 +76,12 @@ def environment(folder: Path, peer: str) -> str:
     return python
 
 
+def told(name: str, found: Figures) -> Figures:
+    """The figures, said as soon as they are there: a whole bench takes half an hour."""
+    print(f"{name}: {found['positions_s']:,.0f} positions/s", file=sys.stderr, flush=True)
+    return found
+
+
 class Bench:
     """The data, and one measurement a method."""
 
@@ -121,8 +127,9 @@ class Bench:
                 "peak_bytes": max(f["peak_bytes"] for f in pair), "each": pair}  # fmt: skip
         comm = ["--set", "train.ranks=2", "--set", f"train.comm={self.args.comm}"]
         twice = ["--set", f"train.batch={2 * pair[0]['batch']}"]
-        return {"two solo at once": both, "two ranks": self.ours("ranks", *comm, *twice)[0],
-                "two ranks, batch dealt": self.ours("ranks", *comm)[0]}  # fmt: skip
+        told("two solo at once", both)
+        return {"two solo at once": both, "two ranks": told("two ranks", self.ours("ranks", *comm, *twice)[0]),
+                "two ranks, batch dealt": told("two ranks, batch dealt", self.ours("ranks", *comm)[0])}  # fmt: skip
 
     def feed(self) -> Figures:
         command = [sys.executable, str(HERE / "feed.py"), "--conf", str(self.root / "conf.json")]
@@ -175,10 +182,13 @@ def main() -> None:
     args.dir.mkdir(parents=True, exist_ok=True)
     bench, load, missing = Bench(args), os.getloadavg()[0], {}
 
-    results = {"ours": bench.ours("solo", cores=bench.one)[0], "torch": bench.peer("torch")}
+    results = {
+        "ours": told("ours", bench.ours("solo", cores=bench.one)[0]),
+        "torch": told("torch", bench.peer("torch")),
+    }
     for name in (args.peers or NEEDS) if args.peers is not None else ():
         try:
-            results[name] = bench.peer(name)
+            results[name] = told(name, bench.peer(name))
         except Failed as error:
             missing[name] = str(error)
     results |= bench.ranks()
