@@ -17,7 +17,7 @@ import shutil
 import time
 import uuid
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from threading import Lock
 from typing import NamedTuple
@@ -133,7 +133,7 @@ class Cache:
 
     def _room(self, size: int, spare: set[Path]) -> bool:
         """Whether there is room for `size` more bytes, once files were removed, those unused for longest first."""
-        there = [(p.suffix != ".tmp", p.stat().st_mtime_ns, p.stat().st_size, p) for p in self._files()]
+        there = self._there()
         free = self.limit - sum(s for _, _, s, _ in there) - size
         for whole, _, old, path in sorted(there):
             # What a killed process was fetching is of no use to anybody.
@@ -141,8 +141,16 @@ class Cache:
                 free += old
         return free >= 0
 
-    def _files(self) -> list[Path]:
-        return [*self.folder.glob("??/*.parquet"), *self.folder.glob(".*.tmp")]
+    def _there(self) -> list[tuple[bool, int, int, Path]]:
+        """(whole, last used, bytes, path) of every file, each once: a fetch that ends has both names for a moment."""
+        found: dict[int, tuple[bool, int, int, Path]] = {}
+        # Fetches end without the lock of who makes room: the name they give up is looked for first, the new one then.
+        for pattern in (".*.tmp", "??/*.parquet"):
+            for path in self.folder.glob(pattern):
+                with suppress(FileNotFoundError):
+                    told = path.stat()
+                    found[told.st_ino] = path.suffix != ".tmp", told.st_mtime_ns, told.st_size, path
+        return list(found.values())
 
 
 @contextmanager

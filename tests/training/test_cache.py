@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import fcntl
 import io
+import os
 import threading
 import time
 import uuid
@@ -146,3 +147,19 @@ def test_a_missing_file_is_named(tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"memory://nowhere/a\.parquet") as error:
         Cache(tmp_path, 100).find("memory://nowhere/a.parquet")
     assert error.value.code == "D611"
+
+
+def test_a_fetch_that_ends_while_room_is_made(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its temporary name goes, and its own comes, between listing and looking."""
+    cache = Cache(tmp_path, 100)
+    (tmp_path / "0a").mkdir()
+    (tmp_path / ".x.tmp").write_bytes(b"1" * 60)
+    real = Path.stat
+
+    def stat(path: Path, **how: Any) -> Any:
+        if path.name == ".x.tmp":
+            os.rename(path, tmp_path / "0a" / "x.parquet")
+        return real(path, **how)
+
+    monkeypatch.setattr(Path, "stat", stat)
+    assert [(whole, size) for whole, _, size, _ in cache._there()] == [(True, 60)]
