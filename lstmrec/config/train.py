@@ -44,6 +44,7 @@ class TrainConfig(Section):
     reader: Literal["petastorm", "arrow"] = Field("petastorm", description="who streams the files")
     device: Literal["auto", "cpu", "cuda"] = Field("auto", description="auto: a GPU where there is one")
     threads: int = Field(0, ge=0, description="torch threads a rank; 0: cores / ranks on this machine")
+    pin: bool = Field(True, description="ranks of a machine keep to their own part of its cores")
     shards: int = Field(8, ge=1, description="virtual shards: the global batch is the same for every number of ranks "
                         "that divides this")  # fmt: skip
     batch: int = Field(32, ge=1, description="sequences a step over all ranks; a multiple of shards")

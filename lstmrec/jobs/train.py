@@ -20,9 +20,9 @@ if TYPE_CHECKING:
     from lstmrec.training.export import TrainResult
 
 #: How the result is reached, not what it is: another number of ranks or another reader goes on with the same training.
-HOW = frozenset(("launch", "ranks", "hosts", "network", "comm", "reader", "device", "threads", "checkpoint_steps",
-                 "keep_checkpoints", "stall_s", "max_restarts", "cache_mb", "log_steps", "tensorboard",
-                 "mlflow"))  # fmt: skip
+HOW = frozenset(("launch", "ranks", "hosts", "network", "comm", "reader", "device", "threads", "pin",
+                 "checkpoint_steps", "keep_checkpoints", "stall_s", "max_restarts", "cache_mb", "log_steps",
+                 "tensorboard", "mlflow"))  # fmt: skip
 
 NEEDS = (tables.ENCODED_ITEMS, tables.SEQUENCES)
 GIVES = (tables.BUNDLE,)

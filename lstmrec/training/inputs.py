@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass
 
 import pyarrow as pa
@@ -18,6 +17,7 @@ from lstmrec.contracts.manifest import Manifest
 from lstmrec.model.batch import Catalogue
 from lstmrec.model.spec import NetSpec
 from lstmrec.training.comm import Comm
+from lstmrec.training.cores import settle
 
 _ITEM_COLUMNS = ["item", "id", "count", "tags", "text", "numeric"]
 
@@ -77,7 +77,7 @@ def spec_of(conf: Config, items: Manifest, sequences: Manifest) -> NetSpec:
 def device_of(conf: TrainConfig, comm: Comm) -> torch.device:
     """The device of this rank, after torch's threads are set; ResourceError R633 where cuda is asked for and absent."""
     # Ranks: those of a machine share its cores and its GPUs.
-    torch.set_num_threads(conf.threads or max(1, len(os.sched_getaffinity(0)) // comm.local_size))
+    settle(conf.threads, comm, conf.pin)
     gpus = torch.cuda.device_count() if conf.device != "cpu" and torch.cuda.is_available() else 0
     if gpus and comm.local_size > gpus:
         raise ResourceError("R636", f"{comm.local_size} ranks on a machine with {gpus} GPUs", "train.ranks",

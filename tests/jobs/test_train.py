@@ -53,7 +53,7 @@ def test_what_makes_the_result_is_in_the_key_and_what_does_not_is_out(root: Path
     hows: dict[str, Any] = {
         "launch": "horovodrun", "ranks": 2, "comm": "torch", "reader": "petastorm", "device": "auto", "threads": 3,
         "checkpoint_steps": 3, "keep_checkpoints": 5, "stall_s": 9, "hosts": "a:1", "network": "eth0",
-        "max_restarts": 0, "cache_mb": 7, "log_steps": 3, "tensorboard": True, "mlflow": "file:somewhere",
+        "max_restarts": 0, "cache_mb": 7, "log_steps": 3, "tensorboard": True, "pin": False, "mlflow": "file:somewhere",
     }  # fmt: skip
     assert hows.keys() == job.HOW and all(key(config(root, **{k: v})) == base for k, v in hows.items())
     whats: dict[str, Any] = {"epochs": 4, "shards": 4, "batch": 16, "ema": 0.5, "patience": 2, "loss": "sampled",
