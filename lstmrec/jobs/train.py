@@ -7,8 +7,6 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-import fsspec
-
 from lstmrec import files, versions
 from lstmrec.config.run import Config
 from lstmrec.config.train import TrainConfig
@@ -51,7 +49,7 @@ def run(spark: Any, conf: Config) -> Manifest:
     fingerprint = digest([(f.path, f.sha256) for f in listed if f.path != "log.jsonl"])
     bundle = ticket.manifest(tables.BUNDLE, version, fingerprint=fingerprint, facts=_facts(conf, result))
     sealed = versions.seal(conf.root, replace(bundle, files=tuple(listed)))
-    _remove(work)
+    files.remove(work)  # the checkpoints have done their duty: --force means to train again
     return sealed
 
 
@@ -64,12 +62,6 @@ def _facts(conf: Config, result: TrainResult) -> dict[str, Any]:
     items = versions.current(conf.root, tables.ENCODED_ITEMS).fingerprint
     return {"best_epoch": result.best_epoch, "epochs": result.epochs, "steps": result.steps, "ndcg_10": result.ndcg,
             "hr_10": result.hr, "items": items, "told": told}  # fmt: skip
-
-
-def _remove(work: str) -> None:
-    """The checkpoints have done their duty: running again with --force means to train again."""
-    fs, inner = fsspec.core.url_to_fs(work)
-    fs.rm(inner, recursive=True)
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -14,7 +14,6 @@ import warnings
 from collections.abc import Mapping
 from typing import Any
 
-import fsspec
 import safetensors.torch
 from safetensors import SafetensorError
 from torch import Tensor
@@ -113,9 +112,7 @@ class Checkpoints:
             raise self._broken(name, f"{part} is missing") from error
 
     def _remove(self, name: str) -> None:
-        fs, inner = fsspec.core.url_to_fs(files.join(self.folder, name))
-        if fs.exists(inner):
-            fs.rm(inner, recursive=True)
+        files.remove(files.join(self.folder, name))
 
     def _broken(self, name: str, what: str) -> DataError:
         return DataError("D634", f"checkpoint: {what}", files.join(self.folder, name),

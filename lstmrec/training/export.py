@@ -9,7 +9,6 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-import fsspec
 from torch import Tensor
 
 from lstmrec import files
@@ -41,9 +40,7 @@ def export(
 ) -> None:
     """Write the best weights as a model folder, the log a row an epoch, and then the result."""
     folder = files.join(work, "export")
-    fs, inner = fsspec.core.url_to_fs(folder)
-    if fs.exists(inner):
-        fs.rm(inner, recursive=True)
+    files.remove(folder)
     net = build(spec, 0)
     net.load_state_dict(dict(weights))
     with tempfile.TemporaryDirectory() as temporary:
