@@ -7,13 +7,13 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Generator
+from contextlib import closing
 from dataclasses import fields, replace
-from queue import SimpleQueue
-from threading import Semaphore, Thread
 
 import torch
 
 from lstmrec.model.batch import Batch
+from lstmrec.training.ahead import Ahead
 from lstmrec.training.batches import Portion, Waits
 
 _READY = 2  # portions made before they are asked for
@@ -27,8 +27,7 @@ def prefetched(
     waits gets the seconds that the consumer really waited. Errors of the stream arrive where its portion is due;
     closing ends the thread, which closes the stream.
     """
-    ahead = _Ahead(stream, _Copies(device) if device.type == "cuda" else None)
-    ahead.thread.start()
+    ahead = Ahead(_begun(stream, _Copies(device) if device.type == "cuda" else None), _READY, "prefetch")
     try:
         while True:
             began = time.monotonic()
@@ -36,49 +35,20 @@ def prefetched(
             waits.seconds += time.monotonic() - began
             if item is None:
                 return
-            yield item
+            portion, arrive = item
+            arrive()
+            yield portion
     finally:
         ahead.stop()
 
 
-class _Ahead:
-    """Runs a stream at most `_READY` portions ahead of `take`."""
-
-    def __init__(self, stream: Generator[Portion, None, None], copies: _Copies | None) -> None:
-        self.thread = Thread(target=self._run, args=(stream, copies), name="prefetch", daemon=True)
-        self._ready: SimpleQueue[tuple[Portion | None, Callable[[], None]] | BaseException] = SimpleQueue()
-        self._slots = Semaphore(_READY)
-        self._stopped = False
-
-    def _run(self, stream: Generator[Portion, None, None], copies: _Copies | None) -> None:
-        try:
-            try:
-                while True:
-                    self._slots.acquire()
-                    if self._stopped:
-                        return
-                    if (portion := next(stream, None)) is None:
-                        break
-                    self._ready.put(copies.start(portion) if copies else (portion, _nothing))
-            finally:
-                stream.close()  # here, where it ran: a reader's threads end before ours does
-            self._ready.put((None, _nothing))
-        except BaseException as error:  # carried to the consumer, who would wait for ever otherwise
-            self._ready.put(error)
-
-    def take(self) -> Portion | None:
-        item = self._ready.get()
-        if isinstance(item, BaseException):
-            raise item
-        portion, arrive = item
-        arrive()
-        self._slots.release()
-        return portion
-
-    def stop(self) -> None:
-        self._stopped = True
-        self._slots.release()
-        self.thread.join()
+def _begun(
+    stream: Generator[Portion, None, None], copies: _Copies | None
+) -> Generator[tuple[Portion, Callable[[], None]], None, None]:
+    """Portions whose copies are under way, and what makes sure that one has arrived."""
+    with closing(stream):
+        for portion in stream:
+            yield copies.start(portion) if copies else (portion, _nothing)
 
 
 def _nothing() -> None:
