@@ -12,6 +12,7 @@ from typing import Annotated, Any
 
 import typer
 import yaml
+from omegaconf import OmegaConf
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
@@ -26,6 +27,7 @@ from lstmrec.config.space import read_space
 from lstmrec.contracts import tables
 from lstmrec.contracts.errors import ConfigError
 from lstmrec.contracts.manifest import digest
+from lstmrec.report.copies import put
 
 _SHOWN = 10
 
@@ -81,14 +83,12 @@ class _Trainer:
         said = [f"{key}={json.dumps(value)}" for key, value in values.items()]
         conf = load(self.configs, [*self.sets, *said, "train.launch=solo"])
         work = files.join(self.place, "work", digest([conf.seed, conf.train.model_dump(mode="json")])[:12])
-        result: Any = None
         try:
             result = train(conf, Solo(), feed_of(conf, 0), work, judged)
-        finally:
-            import sys
-
-            if not isinstance(sys.exc_info()[1], KeyboardInterrupt | SystemExit):
-                files.remove(work)
+        except Exception:  # pruned or failed; who is stopped from outside goes on from the checkpoints
+            files.remove(work)
+            raise
+        files.remove(work)
         return result
 
 
@@ -126,20 +126,15 @@ def _write(place: Any, found: list[Any], chosen: Any, conf: Config) -> None:
 
         made["search.svg"] = standalone(search([asdict(t) for t in found]))
     for file, text in made.items():
-        temporary = place / f".{file}.tmp"
-        temporary.write_text(text, encoding="utf-8")
-        temporary.replace(place / file)
+        put(str(place / file), text.encode())
 
 
 def _nested(values: Mapping[str, Any]) -> dict[str, Any]:
-    out: dict[str, Any] = {}
+    nested: Any = OmegaConf.create({})
     for key, value in values.items():
-        at = out
-        *path, last = key.split(".")
-        for part in path:
-            at = at.setdefault(part, {})
-        at[last] = value
-    return out
+        OmegaConf.update(nested, key, value, force_add=True)
+    out: Any = OmegaConf.to_container(nested)
+    return dict(out)
 
 
 def _short(key: str) -> str:

@@ -24,7 +24,7 @@ def load(paths: Sequence[str], sets: Sequence[str] = ()) -> Config:
     """
     merged: Any = OmegaConf.create({})
     for path in paths:
-        merged = OmegaConf.merge(merged, _one(path))
+        merged = OmegaConf.merge(merged, OmegaConf.create(read_yaml(path)))
     for item in sets:
         key, eq, _ = item.partition("=")
         if not eq or not key:
@@ -50,7 +50,8 @@ def validate(data: Any, where: str = "config") -> Config:
         raise ConfigError("C004", f"{len(problems)} problem(s) in the config", where, "; ".join(problems)) from error
 
 
-def _one(path: str) -> Any:
+def read_yaml(path: str) -> dict[str, Any]:
+    """The mapping in a YAML file or URL. ConfigError C001 unreadable, C002 not YAML we accept, or no mapping."""
     try:
         with fsspec.open(path, "rt", encoding="utf-8") as f:
             text = f.read()
@@ -62,7 +63,7 @@ def _one(path: str) -> Any:
         raise ConfigError("C002", f"not YAML we accept: {error}", path) from error
     if not isinstance(data, dict):
         raise ConfigError("C002", "the config is empty or no mapping", path, "see conf/demo.yaml")
-    return OmegaConf.create(data)
+    return data
 
 
 class _Strict(yaml.SafeLoader):

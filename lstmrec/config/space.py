@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
-import fsspec
-import yaml
 from pydantic import Field, ValidationError, model_validator
 
 from lstmrec.config.base import Section
+from lstmrec.config.load import read_yaml
 from lstmrec.contracts.errors import ConfigError
 
 
@@ -39,13 +38,9 @@ def read_space(path: str) -> dict[str, Range]:
     by other jobs before each trial.
     """
     try:
-        with fsspec.open(path, "r", encoding="utf-8") as f:
-            data = yaml.safe_load(f.read())
-        if not isinstance(data, dict) or not data:
-            raise ValueError("no mapping of config keys to ranges")
-        space = {str(key): Range.model_validate(value) for key, value in data.items()}
-    except (OSError, yaml.YAMLError, ValueError) as error:
-        said = error.errors()[0]["msg"] if isinstance(error, ValidationError) else str(error)
+        space = {str(key): Range.model_validate(value) for key, value in read_yaml(path).items()}
+    except (ConfigError, ValidationError) as error:
+        said = error.errors()[0]["msg"] if isinstance(error, ValidationError) else error.what
         raise ConfigError("C041", f"no search space: {said}", path, "see conf/space.yaml") from error
     if others := [key for key in space if not key.startswith("train.")]:
         raise ConfigError("C041", f"keys that a trial cannot change: {', '.join(others)}", path,

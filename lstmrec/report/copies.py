@@ -18,14 +18,19 @@ def place(root: str, manifest: Manifest) -> None:
     for name in COPIED:
         with files.open_read(files.join(folder, name)) as f:
             data = f.read()
-        if not files.is_local(root):
-            fs, inner = fsspec.core.url_to_fs(files.join(root, name))
-            fs.pipe_file(inner, data)
-            continue
-        target = files.local(root) / name
-        temporary = target.parent / f".{name}.{os.getpid()}.tmp"
-        try:
-            temporary.write_bytes(data)
-            os.replace(temporary, target)
-        finally:
-            temporary.unlink(missing_ok=True)
+        put(files.join(root, name), data)
+
+
+def put(path: str, data: bytes) -> None:
+    """Write a copy for people, or replace it whole."""
+    if not files.is_local(path):
+        fs, inner = fsspec.core.url_to_fs(path)
+        fs.pipe_file(inner, data)
+        return
+    target = files.local(path)
+    temporary = target.parent / f".{target.name}.{os.getpid()}.tmp"
+    try:
+        temporary.write_bytes(data)
+        os.replace(temporary, target)
+    finally:
+        temporary.unlink(missing_ok=True)

@@ -37,6 +37,7 @@ from lstmrec.training.validate import Validation
 from lstmrec.training.watch import Watchdog
 
 OnEpoch = Callable[[Mapping[str, Any]], None]
+"""What is called with each epoch's row of the log."""
 
 
 @dataclass

@@ -14,8 +14,8 @@ from typing import Any
 from lstmrec.config.space import Range
 from lstmrec.contracts.errors import ConfigError, DataError, ResourceError
 from lstmrec.training.export import TrainResult
+from lstmrec.training.loop import OnEpoch
 
-OnEpoch = Callable[[Mapping[str, Any]], None]
 Trainer = Callable[[dict[str, Any], OnEpoch], TrainResult]
 """(values by key, called with each epoch's row of the log) -> the training's result."""
 
