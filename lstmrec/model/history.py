@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from lstmrec.model.batch import Batch
+from lstmrec.model.linear import linear
 from lstmrec.model.spec import NetSpec
 
 _DAY = 86400.0
@@ -84,10 +85,10 @@ class HistoryTerm(nn.Module):
         parts = [count[place, column].log(), *(d[place, column].clamp(min=_TINY).log() for d in decayed)]
         facts = torch.stack([*parts, torch.log1p(days)], 1)
         size = torch.log1p((count > 0).sum(1).to(query.dtype))[place]
-        hidden = _linear(self.features, torch.cat([facts, 0.1 * base[:, None], size[:, None]], 1))
-        hidden = F.gelu(hidden + _linear(self.user, query)[place])
+        hidden = linear(self.features, torch.cat([facts, 0.1 * base[:, None], size[:, None]], 1))
+        hidden = F.gelu(hidden + linear(self.user, query)[place])
         line = facts @ self.line.to(query.dtype)
-        score = self.offset.to(query.dtype) + self.scale.to(query.dtype) * line + _linear(self.out, hidden)[:, 0]
+        score = self.offset.to(query.dtype) + self.scale.to(query.dtype) * line + linear(self.out, hidden)[:, 0]
         return Own(place, item, score)
 
     def _counts(
@@ -136,8 +137,3 @@ def distinct(items: Tensor) -> tuple[Tensor, Tensor]:
     slot = torch.empty_like(nth).scatter_(1, order, nth)
     width = int(nth.max()) + 1 if nth.numel() else 0
     return ranked.new_zeros((items.shape[0], width)).scatter_(1, nth, ranked), slot
-
-
-def _linear(layer: nn.Linear, x: Tensor) -> Tensor:
-    """The layer in the dtype of its input: scoring runs in float64, so that a batch's shape cannot show."""
-    return F.linear(x, layer.weight.to(x.dtype), None if layer.bias is None else layer.bias.to(x.dtype))

@@ -41,7 +41,7 @@ def loss(
     if kind == "sampled":
         drawn = draw_of(catalogue, net.spec.trained, negatives, key)
     else:
-        drawn = draw_evenly(items, negatives, key, batch.items.device, scale)
+        drawn = draw_evenly(items, negatives, key, batch.items.device, 1.0 if kind == "gbce" else scale)
     beta = beta_of(items, len(drawn.items), calibration) if kind == "gbce" else None
     return _sampled(net, batch, catalogue, key, found, chunk, drawn, beta), found.positions
 

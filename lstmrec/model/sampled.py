@@ -52,12 +52,13 @@ def draw_of(catalogue: Catalogue, trained: int, negatives: int, key: Key | None)
 def draw_evenly(items: int, negatives: int, key: Key | None, device: torch.device, scale: float | None = None) -> Drawn:
     """Negatives of a step for `sce` and `gbce`: `negatives` draws from [2, 2 + items), repeats dropped.
 
-    scale: of the negatives in `sce`; null: items / negatives drawn, so that their sum stands for all items'.
+    scale: of the negatives in `sce`; null: items / negatives drawn, so that their sum stands for all items'; 1: as they
+    are, which is what `gbce` wants.
     """
-    draws = (key or Key(0, 0, ())).shared("negatives", negatives).double().to(device)
-    picked = torch.unique((draws * items).long().clamp(max=items - 1)) + 2
+    picked = torch.unique((_draws(negatives, key, device) * items).long().clamp(max=items - 1)) + 2
     factor = items / len(picked) if scale is None else scale
-    return Drawn(picked, torch.full((items,), -math.log(factor), dtype=torch.float64, device=device), labels=False)
+    log_q = torch.tensor(-math.log(factor), dtype=torch.float64, device=device).expand(items)
+    return Drawn(picked, log_q, labels=False)
 
 
 def beta_of(items: int, negatives: int, calibration: float) -> float:
@@ -67,9 +68,13 @@ def beta_of(items: int, negatives: int, calibration: float) -> float:
 
 
 def _drawn(reach: Tensor, log_q: Tensor, negatives: int, key: Key | None) -> Drawn:
-    draws = (key or Key(0, 0, ())).shared("negatives", negatives).double().to(reach.device)
-    picked = torch.searchsorted(reach, draws).clamp(max=len(reach) - 1)
+    picked = torch.searchsorted(reach, _draws(negatives, key, reach.device)).clamp(max=len(reach) - 1)
     return Drawn(torch.unique(picked) + 2, log_q)
+
+
+def _draws(negatives: int, key: Key | None, device: torch.device) -> Tensor:
+    """(negatives,) float64 in [0, 1), the same for all shards of a step; without a key those of step 0."""
+    return (key or Key(0, 0, ())).shared("negatives", negatives).double().to(device)
 
 
 def _chances(counts: Tensor, negatives: int) -> tuple[Tensor, Tensor]:
@@ -97,14 +102,13 @@ def sampled_loss(
     column = torch.full_like(slots, -1)
     column[drawn.items] = torch.arange(len(drawn.items), device=slots.device)
     where = slots[drawn.items]
-    lower = torch.zeros_like(drawn.log_q) if beta is not None else drawn.log_q
-    table, shift = vectors[where], bias[where] - _at(lower, drawn.items, query)
+    table, shift = vectors[where], bias[where] - _log_q(drawn, drawn.items, query)
     label = slots[targets.item]
     positive = (query[targets.place] * vectors[label]).sum(1) + bias[label]
     if own is not None:
         positive = _replaced(positive, targets, own, len(slots))
     if drawn.labels:
-        positive = positive - _at(lower, targets.item, query)
+        positive = positive - _log_q(drawn, targets.item, query)
     total = query.new_zeros(())
     for low in range(0, len(query), chunk):
         high = min(low + chunk, len(query))
@@ -115,7 +119,7 @@ def sampled_loss(
         new, score = None, query[:0, 0]
         if own is not None:
             new = _inside(own.place, own.item, column, low, high)
-            score = own.score[new[2]] - _at(lower, own.item[new[2]], query)
+            score = own.score[new[2]] - _log_q(drawn, own.item[new[2]], query)
         how = _softplus if beta is not None else _logsumexp
         rest = checkpoint(how, query[low:high], table, shift, score, new, out, use_reentrant=False)
         mine = (targets.place >= low) & (targets.place < high)
@@ -127,8 +131,8 @@ def sampled_loss(
     return total
 
 
-def _at(lower: Tensor, items: Tensor, like: Tensor) -> Tensor:
-    return lower[items - 2].to(like.dtype)
+def _log_q(drawn: Drawn, items: Tensor, like: Tensor) -> Tensor:
+    return drawn.log_q[items - 2].to(like.dtype)
 
 
 _Entries = tuple[Tensor, Tensor, Tensor]

@@ -10,6 +10,7 @@ from torch.nn import functional as F
 
 from lstmrec.model.batch import Batch
 from lstmrec.model.keys import Key
+from lstmrec.model.linear import linear
 from lstmrec.model.spec import NetSpec
 
 _TIME_FEATURES = 6
@@ -66,7 +67,7 @@ class Attention(nn.Module):
 
     def weights(self, y: Tensor) -> Tensor:
         """(B, L+1, L+1) of hidden states (B, L+1, units): how much place i looks at place j <= i; rows sum to 1."""
-        q, k = (F.linear(y, layer.weight.to(y.dtype)) for layer in (self.query, self.key))
+        q, k = linear(self.query, y), linear(self.key, y)
         scores = q @ k.transpose(1, 2) * y.shape[-1] ** -0.5
         later = torch.ones(scores.shape[1:], dtype=torch.bool, device=y.device).triu(1)
         out: Tensor = scores.masked_fill(later, -torch.inf).softmax(2)
@@ -75,7 +76,7 @@ class Attention(nn.Module):
     def forward(self, y: Tensor, mask: Tensor | None, exact: bool = False) -> Tensor:
         """y (B, L+1, units) again. exact: sums in float64, so that padding does not show in the last bit."""
         x = y.double() if exact else y
-        z = (self.weights(x) @ F.linear(x, self.value.weight.to(x.dtype), self.value.bias.to(x.dtype))).to(y.dtype)
+        z = (self.weights(x) @ linear(self.value, x)).to(y.dtype)
         out: Tensor = self.norm(y + (z if mask is None else z * mask))
         return out
 
@@ -159,7 +160,7 @@ class UserTower(nn.Module):
 
 def _exact(layer: nn.Linear, x: Tensor) -> Tensor:
     """A layer of few inputs, in float64: in fp32 the last bit depends on where in the tensor a row stands (seen)."""
-    return F.linear(x.double(), layer.weight.double(), layer.bias.double())
+    return linear(layer, x.double())
 
 
 def time_features(batch: Batch) -> Tensor:
