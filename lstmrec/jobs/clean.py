@@ -15,7 +15,7 @@ from lstmrec.frames.names import kept
 from lstmrec.store import door, quarantine
 from lstmrec.store.commit import Ticket, commit, seal
 from lstmrec.store.quarantine import Judged, judged, judged_events
-from lstmrec.store.source import Opened, fingerprints, opened
+from lstmrec.store.source import Opened, fingerprints, opened, readable
 from lstmrec.store.work import Desk, desk
 
 NEEDS = ()
@@ -42,11 +42,10 @@ def run(spark: SparkSession, conf: Config) -> Manifest:
         quarantine.bearable(events, c, conf.as_of_us)
         only_known = c.users is not None and c.unknown_users == "reject"
         everybody = verdicts.everybody(verdicts.accepted(users.frame, tables.USERS), raw.frame, only_known)
-        refused = verdicts.rejects(quarantine.refused(events, c.events, "clean.events", d))
-        for other in (items, users):
-            refused = refused.union(verdicts.rejects(other.frame))
+        refused = quarantine.rejects(events, (items, users), d)
         staged = quarantine.staged(raw, events, t)
-        commit(refused, t, tables.REJECTS, rows_in=events.lost + items.lost + users.lost)
+        with readable(c.events, "clean.events"):  # once more, for the rows of late rejects
+            commit(refused, t, tables.REJECTS, rows_in=events.lost + items.lost + users.lost)
         commit(fitted.frame, t, tables.CORE, facts={"rounds": fitted.rounds, "bounds": fitted.bounds})
         commit(verdicts.accepted(items.frame, tables.ITEMS), t, tables.ITEMS, rows_in=items.rows,
                rows_rejected=items.lost, facts={"rejected": items.refused, **quarantine.cut(items)})  # fmt: skip

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from pyspark.sql import Column, DataFrame
@@ -9,6 +10,7 @@ from pyspark.sql import functions as F
 
 from lstmrec.contracts.errors import DataError
 from lstmrec.contracts.tables import Table
+from lstmrec.store.collect import empty
 
 _FLOATING = ("double", "float")
 _LOW = (1 << 32) - 1
@@ -79,13 +81,14 @@ def _repeated(frame: DataFrame, contract: Table) -> str:
     Rows that lie in order by a part of the key need no table of all keys: neighbours are compared (Spark aggregates
     what is sorted as it comes by), and only where that part repeats the whole key is looked at.
     """
-    sorted_by = [c for c in (*contract.cluster, *contract.order) if contract.cluster]
-    if sorted_by and set(sorted_by) < set(contract.key):
-        found = frame.groupBy(*sorted_by).count().where("count > 1").limit(1).count()
-        if not found:
-            return ""
-    key = sorted_by if set(sorted_by) == set(contract.key) else contract.key
-    return _example(frame.groupBy(*key).count().where("count > 1"))
+
+    def twice(columns: Sequence[str]) -> DataFrame:
+        return frame.groupBy(*columns).count().where("count > 1")
+
+    in_order = [*contract.cluster, *contract.order] if contract.cluster else []
+    if in_order and set(in_order) <= set(contract.key) and empty(twice(in_order)):
+        return ""
+    return _example(twice(contract.key))
 
 
 def _example(frame: DataFrame) -> str:

@@ -23,7 +23,7 @@ def count(frame: DataFrame) -> int:
     return int(frame.count())
 
 
-def nothing(frame: DataFrame) -> bool:
+def empty(frame: DataFrame) -> bool:
     """Whether there is no row."""
     return frame.isEmpty()
 

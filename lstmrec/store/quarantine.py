@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 from pyspark.sql import DataFrame, SparkSession
@@ -69,16 +69,19 @@ def staged(first: Judged, settled: Judged, ticket: Ticket) -> Staged:
     return stage(frame, ticket, EVENTS, buckets=layout.buckets(frame.sparkSession, first.rows))
 
 
-def refused(events: Judged, source: Source, key: str, desk: Desk) -> DataFrame:
-    """The refused rows, each with its source row. Those that a rule over many rows refused are looked up in the source
-    once more: all rows would otherwise have had to travel with theirs."""
+def rejects(events: Judged, others: Sequence[Judged], desk: Desk) -> DataFrame:
+    """REJECTS rows of events and others, each with its source row. Events that a rule over many rows refused are looked
+    up in the source once more (errors of which meet whoever writes these rows): all events would otherwise have had to
+    travel with their source row."""
     frame = events.frame.where(F.col("_rejected"))
     late = frame.where(F.col("_row").isNull()).select("_tie")
-    if events.source is None or collect.nothing(late):
-        return frame
-    with readable(source, key):
+    if events.source is not None and not collect.empty(late):
         ties = desk.materialise(late.distinct(), "ties")  # in files of their own, whose size tells how to join them
-        return desk.materialise(verdicts.with_rows(frame, ties, events.source), "refused")
+        frame = verdicts.with_rows(frame, ties, events.source)
+    out = verdicts.rejects(frame)
+    for other in others:
+        out = out.union(verdicts.rejects(other.frame))
+    return out
 
 
 def nothing(spark: SparkSession, contract: Table) -> Judged:
