@@ -23,6 +23,7 @@ from typing import Any
 
 from rich.console import Console
 from rich.table import Table
+from venvs import environment
 
 HERE = Path(__file__).resolve().parent
 PEERS = HERE / "etl_peers"
@@ -40,16 +41,6 @@ def log(folder: Path, events: int, clean: bool, heap: str) -> Path:
         submit = f"--master local[*] --driver-memory {heap} {QUIET} pyspark-shell"
         run(command + (["--clean"] if clean else []), PYSPARK_SUBMIT_ARGS=submit)
     return out
-
-
-def environment(folder: Path, peer: str) -> str:
-    """The Python of a peer's environment, made where it is not there yet."""
-    place = folder / f"venv-{peer}"
-    if not (place / "ready").exists():
-        run([sys.executable, "-m", "venv", "--clear", str(place)])
-        run([str(place / "bin/python"), "-m", "pip", "install", "-q", *NEEDS[peer]])
-        (place / "ready").touch()
-    return str(place / "bin/python")
 
 
 def run(command: list[str], **env: str) -> str:
@@ -78,7 +69,12 @@ def ours(args: argparse.Namespace, made: Path, work: str) -> Figures:
 
 def theirs(args: argparse.Namespace, made: Path, peer: str) -> Figures:
     out = args.dir / f"out-{peer}"
-    command = [environment(args.dir, peer), str(PEERS / f"with_{peer}.py"), str(made / "events"), str(out)]
+    command = [
+        environment(args.dir / f"venv-{peer}", NEEDS[peer]),
+        str(PEERS / f"with_{peer}.py"),
+        str(made / "events"),
+        str(out),
+    ]
     if peer == "replay":  # not persisted it takes half as long again
         command += ["--heap", args.heap, "--cores", str(args.cores), "--partitions", "8", "--persist"]
     else:

@@ -26,6 +26,7 @@ from typing import Any
 
 from rich.console import Console
 from rich.table import Table
+from venvs import Failed, environment
 
 HERE = Path(__file__).resolve().parent
 PEERS = HERE / "train_peers"
@@ -38,10 +39,6 @@ NEEDS = {
 }
 ENV = dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS", "ARROW_NUM_THREADS"), "1") | {"PYTHONWARNINGS": "ignore"}
 Figures = dict[str, Any]
-
-
-class Failed(SystemExit):
-    """A process that ended with an error."""
 
 
 def begin(command: Sequence[str], cores: Sequence[int]) -> subprocess.Popen[str]:
@@ -58,22 +55,6 @@ def figures(*running: subprocess.Popen[str]) -> list[Figures]:
             print(text[-2000:], file=sys.stderr)
             raise Failed(f"{Path(str(process.args[1])).name} ended with {process.returncode}")  # type: ignore[index]
     return [json.loads(text.splitlines()[-1]) for text in said]
-
-
-def environment(folder: Path, peer: str) -> str:
-    """The Python of a peer's environment, made where it is not there yet; it has our torch. Raises Failed."""
-    place = folder / f"venv-{peer}"
-    python = str(place / "bin/python")
-    if not (place / "ready").exists():
-        import torch
-
-        ours = f"torch=={torch.__version__.partition('+')[0]}"
-        for command in ([sys.executable, "-m", "venv", "--clear", str(place)],
-                        [python, "-m", "pip", "install", "-q", ours, *NEEDS[peer]]):  # fmt: skip
-            if code := subprocess.run(command, stdout=sys.stderr).returncode:
-                raise Failed(f"{' '.join(command[1:])} ended with {code}")
-        (place / "ready").touch()
-    return python
 
 
 def told(name: str, found: Figures) -> Figures:
@@ -100,8 +81,15 @@ class Bench:
             raise SystemExit(f"prepare.py ended with {done.returncode}")
         self.data: Figures = json.loads(done.stdout.splitlines()[-1])
 
+    def python(self, name: str) -> str:
+        """Of a peer's environment, which has our torch."""
+        import torch
+
+        ours = f"torch=={torch.__version__.partition('+')[0]}"
+        return environment(self.dir / f"venv-{name}", [ours, *NEEDS[name]])
+
     def peer(self, name: str) -> Figures:
-        python = sys.executable if name == "torch" else environment(self.dir, name)
+        python = sys.executable if name == "torch" else self.python(name)
         command = [python, str(PEERS / f"with_{name}.py"), str(self.root), "--seconds", str(self.args.seconds)]
         if name == "recbole" and self.args.quick:
             command += ["--batch", "256", "--users", "60"]

@@ -7,6 +7,10 @@ import json
 import resource
 import time
 
+#: How a Lightning trainer runs on one core and says nothing.
+LIGHTNING = {"accelerator": "cpu", "devices": 1, "max_epochs": -1, "logger": False, "enable_checkpointing": False,
+             "enable_progress_bar": False, "enable_model_summary": False}  # fmt: skip
+
 
 class Meter:
     """Measures from the end of step `warm` until `seconds` later; the start and the first steps are left out."""

@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import torch
-from meter import Meter, arguments
+from meter import LIGHTNING, Meter, arguments
 from pytorch_lightning import Callback, Trainer
 from rectools.dataset import Dataset
 from rectools.models import SASRecModel
@@ -42,8 +42,7 @@ def main() -> None:
     meter = Meter(args.seconds)
 
     def trainer() -> Trainer:
-        return Trainer(accelerator="cpu", devices=1, max_epochs=-1, logger=False, enable_checkpointing=False,
-                       enable_progress_bar=False, enable_model_summary=False, callbacks=[Steps(meter)])  # fmt: skip
+        return Trainer(**LIGHTNING, callbacks=[Steps(meter)])
 
     model = SASRecModel(n_factors=args.width, session_max_len=args.length, batch_size=args.batch,
                         get_trainer_func=trainer)  # fmt: skip

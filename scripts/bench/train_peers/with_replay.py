@@ -16,7 +16,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import torch
-from meter import Meter, arguments
+from meter import LIGHTNING, Meter, arguments
 from replay.data import FeatureHint, FeatureSource, FeatureType
 from replay.data.nn import ParquetModule, TensorFeatureInfo, TensorFeatureSource, TensorSchema
 from replay.nn.lightning import LightningModule
@@ -61,10 +61,7 @@ def main() -> None:
             metadata={"train": {"item_id": {"shape": args.length + 1, "padding": items}}},
         )  # fmt: skip
         net = SasRec.from_params(schema, embedding_dim=args.width, max_sequence_length=args.length)
-        trainer = lightning.Trainer(
-            accelerator="cpu", devices=1, max_epochs=-1, logger=False, enable_checkpointing=False,
-            enable_progress_bar=False, enable_model_summary=False, limit_val_batches=0, callbacks=[Steps(meter)],
-        )  # fmt: skip
+        trainer = lightning.Trainer(**LIGHTNING, limit_val_batches=0, callbacks=[Steps(meter)])
         trainer.fit(LightningModule(net), datamodule=data)
     meter.tell(version=importlib.metadata.version("replay-rec"), torch=torch.__version__)
 
