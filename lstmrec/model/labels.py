@@ -40,7 +40,7 @@ class _Line:
     before: Tensor  # (B, S): place of the item's earlier occurrence, or _BEFORE or _NEVER
 
 
-def labels(batch: Batch, spec: NetSpec, sample: int, key: Key | None) -> Labels:
+def labels(batch: Batch, spec: NetSpec, sample: int, key: Key | None, half_life: float | None = None) -> Labels:
     """The labels of a batch of train windows.
 
     next_item: the next event's item. next_basket: at group ends, the distinct items of the next group of equal times.
@@ -48,6 +48,8 @@ def labels(batch: Batch, spec: NetSpec, sample: int, key: Key | None) -> Labels:
     A place whose label set may be cut off is not labelled; place 0 is only where nothing lies before the window (and
     the history is kept, so that this is known). Items without an embedding of their own are no labels; with history
     `filter` neither are items the user already had. sample > 0: at most so many group ends a window, by key.
+    half_life (days): a place is labelled with probability 0.5 ** (age / half_life), by key, age counted from the train
+    cut: in expectation that weighs places by recency, and it costs less instead of more.
     """
     line = _line(batch)
     if spec.objective == "next_item":
@@ -61,6 +63,8 @@ def labels(batch: Batch, spec: NetSpec, sample: int, key: Key | None) -> Labels:
     item, earlier = line.items[row, step], line.before[row, step]
     keep = (item >= 2) & (item < spec.trained)
     keep &= (earlier == _NEVER) if spec.history == "filter" else (earlier < at)
+    if half_life is not None and key is not None:
+        keep &= _recent(batch, half_life, key)[row, at]
     row, at, item = row[keep], at[keep], item[keep]
     place, count = torch.unique_consecutive(row * (batch.length + 1) + at, return_inverse=True, return_counts=True)[1:]
     return Labels(row, at, item, count.double().reciprocal()[place], len(count))
@@ -124,6 +128,13 @@ def _places(batch: Batch, line: _Line, spec: NetSpec) -> Tensor:
 def _clock(batch: Batch) -> Tensor:
     """(B, L+1) seconds: the time of the event a place stands after; place 0 has the first event's."""
     return torch.cat([batch.times[:, :1], batch.times], 1)
+
+
+def _recent(batch: Batch, half_life: float, key: Key) -> Tensor:
+    """(B, L+1) bool: the places that stay, older ones more seldom."""
+    age = (batch.cut[:, None] - _clock(batch)).clamp(min=0).double() / _DAY
+    draws = key.uniform("recency", (batch.length + 1,), batch.n.device)
+    return draws < torch.exp2(-age / half_life)
 
 
 def _sampled(places: Tensor, sample: int, key: Key) -> Tensor:

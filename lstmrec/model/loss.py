@@ -20,19 +20,19 @@ KINDS = ("softmax", "sampled", "sce", "gbce")
 def loss(
     net: Net, batch: Batch, catalogue: Catalogue, key: Key | None, *, chunk: int = 2048, label_smoothing: float = 0.0,
     kind: str = "softmax", negatives: int = 4096, sample: int = 0, scale: float | None = None,
-    calibration: float = 0.75,
+    calibration: float = 0.75, half_life: float | None = None,
 ) -> tuple[Tensor, int]:  # fmt: skip
     """(sum of the losses of all labelled places, with gradient; their number). Never a mean: ranks differ in size.
 
     The softmax runs over the items with an embedding of their own, [2, trained), less what the history term takes out.
     kind: `softmax` (exact), or against `negatives` shared ones, without label smoothing: `sampled`, `sce` (scale) or
-    `gbce` (calibration), see `model.sampled`. sample: see `labels`.
+    `gbce` (calibration), see `model.sampled`. sample, half_life: see `labels`.
     A batch without labels gives (0, 0), its gradient 0 for every parameter. Under autocast the towers run in its dtype;
     scores and what follows from them do not: their LayerNorms hand over fp32.
     """
     if kind not in KINDS:
         raise ConfigError("C401", f"train.loss {kind!r} is none of {', '.join(KINDS)}")
-    found = labels(batch, net.spec, sample, key)
+    found = labels(batch, net.spec, sample, key, half_life)
     if not found.positions:
         return torch.stack([p.reshape(-1)[:1].sum() * 0.0 for p in net.parameters()]).sum(), 0
     if kind == "softmax":

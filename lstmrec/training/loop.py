@@ -102,7 +102,7 @@ def _loss_of(net: Net, catalogue: Catalogue, conf: Config) -> LossOf:
     def of(batch: Batch, key: Key) -> tuple[Tensor, int]:
         return loss(net, batch, catalogue, key, chunk=t.chunk, label_smoothing=t.label_smoothing, kind=t.loss,
                     negatives=t.negatives, sample=t.label_positions, scale=t.scale,
-                    calibration=t.calibration)  # fmt: skip
+                    calibration=t.calibration, half_life=t.recency_days)  # fmt: skip
 
     return of
 

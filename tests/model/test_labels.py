@@ -99,3 +99,18 @@ def test_nothing_to_label() -> None:
     for objective in ("next_item", "next_basket", "next_days"):
         made = labels(batch, worlds.spec(objective=objective), 0, None)
         assert made.positions == 0 and made.item.shape == (0,) and made.weight.dtype == torch.float64
+
+
+def test_older_places_are_labelled_more_seldom_by_their_half_life() -> None:
+    batch = worlds.batch(rows=4000, length=9)
+    spec = worlds.spec(objective="next_item", history="ignore")
+    key = Key(1, 2, ((0, 4000),))
+    every, some = labels(batch, spec, 0, key), labels(batch, spec, 0, key, half_life=30.0)
+    age = lambda made: (batch.cut[made.row] - batch.times[made.row, made.at - 1]) / worlds.DAY  # noqa: E731
+    kept = set(zip(some.row.tolist(), some.at.tolist(), some.item.tolist(), strict=True))
+    assert kept < set(zip(every.row.tolist(), every.at.tolist(), every.item.tolist(), strict=True))
+    want = torch.exp2(-age(every).clamp(min=0).double() / 30.0).sum()
+    assert abs(float(some.positions - want)) < 4 * float(want) ** 0.5 < 0.1 * every.positions
+    assert float(age(some).double().mean()) < float(age(every).double().mean()) - 1
+    assert labels(batch, spec, 0, None, half_life=30.0).positions == every.positions  # judged whole
+    assert labels(batch, spec, 0, Key(1, 3, key.segments), half_life=30.0).positions != some.positions
