@@ -67,18 +67,12 @@ class ItemSource(Source):
     tags: list[str] = Field([], description="columns whose values become tags `column=value`; arrays one tag a member")
     text: list[str] = Field([], description="columns whose words become the item's text")
     numeric: dict[str, str] = Field({}, description="name -> column or SQL of a number")
-    image: str | None = Field(None, description="column or SQL of the image as an array of numbers")
-    image_dim: int | None = Field(None, ge=1, description="length of the image vector; another length is missing")
+    vectors: dict[str, str] = Field({}, description="name -> column or SQL of an array of numbers, such as an image's "
+                                    "or a text's embedding; a name's vectors have one length")  # fmt: skip
     updated: str | None = Field(None, description="column or SQL that grows with each update: of rows that share "
                                 "an id the one with the largest stays; null: with the smallest hash")  # fmt: skip
     tags_max_per_item: int = Field(1_000, ge=1, description="more tags are cut off, in alphabetical order")
     max_text_length: int = Field(10_000, ge=1, description="longer titles and texts are cut off (characters)")
-
-    @model_validator(mode="after")
-    def _image_has_a_length(self) -> ItemSource:
-        if (self.image is None) != (self.image_dim is None):
-            raise ValueError("image and image_dim stand together or not at all")
-        return self
 
 
 class UserSource(Source):

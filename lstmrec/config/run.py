@@ -62,6 +62,8 @@ class Config(Section):
             asks.append("split.by: time")
         if self.train.model.use_time:
             asks.append("train.model.use_time")
+        if self.train.recency_days is not None:
+            asks.append("train.recency_days")
         if self.sequence.objective == "next_days":
             asks.append("sequence.objective: next_days")
         if self.sequence.history == "learn":
@@ -70,10 +72,14 @@ class Config(Section):
         for r in self.score.recommenders:
             if getattr(r, "days", None) is not None or getattr(r, "half_life_days", None) is not None:
                 asks.append(f"score.recommenders: {r.name}")
+        if isinstance(self.score.filters.seen, int):
+            asks.append("score.filters.seen")
         if asks and not clock:
             raise ValueError(f"clean.events.time is null, so nothing may ask for a clock: {', '.join(asks)}")
         if not clock and self.clean.events.position is None:
             raise ValueError("clean.events needs time or position: events must have an order")
+        if "vectors" in self.train.model.inputs and not (self.clean.items and self.clean.items.vectors):
+            raise ValueError("train.model.inputs has vectors, and clean.items.vectors names none")
         if self.train.batch % self.train.shards:
             raise ValueError(f"train.batch {self.train.batch} is no multiple of train.shards {self.train.shards}")
         if self.train.launch != "solo" and self.train.shards % self.train.ranks:

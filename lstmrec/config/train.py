@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from lstmrec.config.base import Section
 
@@ -18,8 +18,8 @@ class ModelConfig(Section):
     ffn: int = Field(0, ge=0, description="width factor of the feed-forward after each layer; 0: none")
     attention: bool = Field(False, description="one head over the hidden states, after the last layer")
     cosine: bool = Field(False, description="scores are cosines over a learned temperature, not dot products")
-    inputs: list[Literal["id", "tags", "text", "numeric"]] = Field(
-        ["id"], min_length=1, description="item tower inputs"
+    inputs: list[Literal["id", "tags", "text", "numeric", "vectors"]] = Field(
+        ["id"], min_length=1, description="item tower inputs; vectors: all of clean.items.vectors"
     )
     use_static: bool = Field(False, description="demographics set the LSTM's first state")
     use_profile: bool = Field(False, description="behaviour aggregates enter at the head")
@@ -30,6 +30,15 @@ class ModelConfig(Section):
     item_dropout: float = Field(0.0, ge=0, lt=1, description="share of input positions replaced by unknown")
     id_dropout: float = Field(0.0, ge=0, lt=1, description="share of items whose id is unknown for a step, so that "
                               "content alone places them")  # fmt: skip
+    cold_bias: Literal["rare", "content"] = Field("rare", description="how popular an item without a train event is "
+                "taken to be: as the rarest of all (it had its chance), or as what is like it (it is new)")  # fmt: skip
+
+    @model_validator(mode="after")
+    def _learnt(self) -> ModelConfig:
+        if self.cold_bias == "content" and (set(self.inputs) == {"id"} or not self.id_dropout):
+            raise ValueError("cold_bias: content is learnt from items whose id is dropped: it wants id_dropout > 0 and "
+                             "an input besides id")  # fmt: skip
+        return self
 
 
 class TrainConfig(Section):
@@ -77,6 +86,8 @@ class TrainConfig(Section):
     chunk: int = Field(2048, ge=1, description="positions a chunk of the exact softmax")
     label_positions: int = Field(0, ge=0, description="next_days, next_basket: labelled positions sampled a sequence "
                                  "and epoch; 0: all")  # fmt: skip
+    recency_days: float | None = Field(None, gt=0, description="half-life by which older places are labelled more "
+                                       "seldom, counted to the train cut (needs a clock); null: none")  # fmt: skip
     validation_users: int = Field(0, ge=0, description="users that validate, by hash; 0: all")
     checkpoint_steps: int = Field(500, ge=1, description="steps between checkpoints; also at each epoch's end")
     keep_checkpoints: int = Field(2, ge=1, description="newest ones kept")

@@ -65,10 +65,10 @@ ITEMS = Table(
         Column("tags", "array<string>", doc="normalised tags, `name=value` where a name is known; sorted"),
         Column("text", "string", True, "words to read"),
         Column("numeric", "map<string,double>", doc="finite numbers; absent = missing"),
-        Column("image", "array<float>", True, "the item's image as a vector of finite numbers; null = missing"),
+        Column("vectors", "map<string,array<float>>", True, "named vectors of finite numbers; absent = missing"),
     ),
     key=("item_id",),
-    minor=1,
+    minor=2,
     doc="the catalogue as the source gives it",
 )
 

@@ -46,9 +46,10 @@ ENCODED_ITEMS = Table(
         Column("tags", "array<int>", doc="tag ids: known ones first, then tail buckets, then 1 for unknown ones"),
         Column("text", "array<int>", doc="hashed n-gram buckets, from 2"),
         Column("numeric", "array<float>", doc="scaled values, then as many missing indicators (1 = missing)"),
-        Column("image", "array<float>", True, "the item's image as a unit vector; null = missing"),
+        Column("vectors", "array<float>", True, "for each named vector 1 and its numbers at unit length, or as many "
+               "zeros where the item has none (names and lengths: facts.vectors)"),
     ),
-    key=("item",), invariants=(("item", "item >= 2"), ("id", "id = 1 OR id = item")), minor=1,
+    key=("item",), invariants=(("item", "item >= 2"), ("id", "id = 1 OR id = item")), minor=2,
     doc="the catalogue as numbers: everything in it is ranked",
 )  # fmt: skip
 

@@ -57,7 +57,7 @@ def numbered(items: DataFrame, seed: int, first: int = FIRST) -> DataFrame:
 def fit_catalogue(known: DataFrame, items: DataFrame, conf: NormaliseConfig, seed: int, *,
                   first: int = FIRST) -> DataFrame:  # fmt: skip
     """`gather` and ITEMS -> item, id, count, validation, test, item_id, title, tags, text, numeric (with `price`: value
-    by quantity of the item's train events, in major units), image where ITEMS has one.
+    by quantity of the item's train events, in major units), vectors where ITEMS has any.
 
     first: the first number of a new item. Items of the base keep theirs, and their id where they had an embedding; one
     that is nowhere else stays without content, so that its number is never another's. Shuffles the catalogue once, and
@@ -77,7 +77,7 @@ def fit_catalogue(known: DataFrame, items: DataFrame, conf: NormaliseConfig, see
         "item", F.when(own, F.col("item")).otherwise(UNKNOWN).alias("id"), "count", "validation", "test",
         "item_id", F.coalesce("title", "_title").alias("title"),
         F.coalesce("tags", F.array().cast("array<string>")).alias("tags"), "text", numeric.alias("numeric"),
-        "image", "gone",
+        "vectors", "gone",
     )  # fmt: skip
 
 

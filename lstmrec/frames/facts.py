@@ -10,6 +10,7 @@ from lstmrec.config.normalise import NormaliseConfig
 from lstmrec.contracts.ids import FIRST
 from lstmrec.frames import drift
 from lstmrec.frames.scalers import Scaler
+from lstmrec.frames.vectors import Vector
 from lstmrec.frames.vocabulary import TAG, TYPE, USER
 
 
@@ -18,7 +19,7 @@ class Facts:
     """Of one run of s3.
 
     attributes: demographics of the config. sizes: feature -> the row of `vocabulary.sizes`. catalogue: the row of
-    `catalogue.sizes`. scalers, dropped, warned: of `scalers.fit` and `scalers.told`. image: length of a vector.
+    `catalogue.sizes`. scalers, dropped, warned: of `scalers.fit` and `scalers.told`. vectors: of `vectors.fit`.
     drift: of `drift.indices`. grown_from: fingerprints of the tables whose ids are kept.
     """
 
@@ -29,7 +30,7 @@ class Facts:
     scalers: Sequence[Scaler] = ()
     dropped: Sequence[str] = ()
     warned: Sequence[str] = ()
-    image: int = 0
+    vectors: Sequence[Vector] = ()
     drift: Sequence[Sequence[Any]] = ()
     grown_from: Mapping[str, str] = field(default_factory=dict)
 
@@ -54,12 +55,16 @@ class Facts:
         """For ENCODED_ITEMS, which is committed last: it tells of all."""
         names = [s.name for s in self.scalers]
         users = self.of_users()
-        warned = [*self.warned, *users["warned"], *drift.warned(self.drift, self.conf.drift_warn)]
+        known, lacking = [v for v in self.vectors if v.width], [v.name for v in self.vectors if not v.width]
+        odd = [f"{v.name}: {v.others:,} vectors are not {v.width} numbers long" for v in known if v.others]
+        warned = [*self.warned, *odd, *users["warned"], *drift.warned(self.drift, self.conf.drift_warn)]
         told = {"trained": f"{self.catalogue['trained']:,}", "tags": f"{self.sizes.get(TAG, {}).get('n', 0):,}"}
         if self.drift:
             feature, role, value = self.drift[0]
             told["largest drift"] = f"{feature} of {role}, PSI {value}"
-        if left := [*self.dropped, *users["dropped"]]:
+        if known:
+            told["vectors"] = ", ".join(f"{v.name} {v.width} ({v.items:,} items)" for v in known)
+        if left := [*self.dropped, *lacking, *users["dropped"]]:
             told["without a value"] = ", ".join(left)
         if warned:
             told["warnings"] = f"{len(warned)}"
@@ -67,8 +72,9 @@ class Facts:
             "catalogue": FIRST + int(self.catalogue["items"]), "trained": int(self.catalogue["next"]),
             "tags": self._size(TAG, 0), "text": FIRST + self.conf.text_buckets if self.conf.text_buckets else 0,
             "numeric": 2 * len(names), "numeric_names": [*names, *(f"{n} missing" for n in names)],
-            "image": self.image, "gone": int(self.catalogue["gone"]), "dropped": list(self.dropped), "warned": warned,
-            "drift": [list(d) for d in self.drift], "grown_from": dict(self.grown_from), "told": told,
+            "vectors": [[v.name, v.width] for v in known], "gone": int(self.catalogue["gone"]),
+            "dropped": [*self.dropped, *lacking], "warned": warned, "drift": [list(d) for d in self.drift],
+            "grown_from": dict(self.grown_from), "told": told,
         }  # fmt: skip
 
     def _size(self, feature: str, none: int) -> int:

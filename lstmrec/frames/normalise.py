@@ -9,7 +9,7 @@ from pyspark.sql import functions as F
 
 from lstmrec.config.normalise import NormaliseConfig
 from lstmrec.contracts import tables
-from lstmrec.frames import image, vocabulary
+from lstmrec.frames import vectors, vocabulary
 from lstmrec.frames.facts import Facts
 from lstmrec.frames.scalers import scaled
 from lstmrec.frames.text import buckets
@@ -18,8 +18,8 @@ from lstmrec.frames.text import buckets
 def apply_items(catalogue: DataFrame, words: DataFrame, facts: Facts) -> DataFrame:
     """ENCODED_ITEMS of a catalogue (`catalogue.fit_catalogue`) and VOCABULARY.
 
-    numeric: the scaled values, 0 where missing, then as many indicators. image: a unit vector, null where missing.
-    Without known tags no item has any.
+    numeric: the scaled values, 0 where missing, then as many indicators. vectors: of `vectors.encoded`. Without
+    known tags no item has any.
     """
     conf, tags = facts.conf, vocabulary.TAG in facts.sizes
     nothing = F.array().cast("array<int>")
@@ -34,7 +34,7 @@ def apply_items(catalogue: DataFrame, words: DataFrame, facts: Facts) -> DataFra
         (F.coalesce("tag_ids", nothing) if tags else nothing).alias("tags"),
         buckets(F.col("text"), conf.text_buckets, conf.text_max, conf.text_chars).alias("text"),
         F.array(*numbers, *missing).cast("array<float>").alias("numeric"),
-        image.unit(F.col("image"), facts.image).alias("image"),
+        vectors.encoded(facts.vectors).alias("vectors"),
     )
     return made.select(*tables.ENCODED_ITEMS.names)
 

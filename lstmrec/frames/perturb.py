@@ -64,6 +64,7 @@ def items(known: DataFrame) -> Callable[[DataFrame], DataFrame]:
             "tags": F.array(F.lit(f"{_NAME} tag")),
             "text": F.lit(f"{_NAME} words nobody used"),
             "numeric": F.transform_values("numeric", lambda _, x: x * 3 + 1e6),
+            "vectors": F.transform_values("vectors", lambda _, v: F.concat(v, v)),
         }
         return frame.transform(_others(known, "item_id", made)).unionByName(_new(frame, tables.ITEMS, "item", _ITEMS))
 

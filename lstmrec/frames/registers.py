@@ -1,4 +1,4 @@
-"""Source rows of the items and the users in the words of the contracts: tags, words, numbers, an image, attributes.
+"""Source rows of the items and the users in the words of the contracts: tags, words, numbers, vectors, attributes.
 
 Unicode: NFC where `clean.unicode` says so, by the ICU library that Spark ships, and only for text that is not ASCII.
 """
@@ -21,30 +21,34 @@ _BETWEEN = "\x01"  # between the members of an array while they are one text; a 
 
 def conform_items(frame: DataFrame, source: ItemSource, unicode: str = "nfc") -> DataFrame:
     """Source rows -> the columns of ITEMS, `_row`, `_tie`, `_payload` (hash of all but the id), `_updated`, and the
-    flags `_cut_tags`, `_cut_text`, `_bad_image`.
+    flags `_cut_tags`, `_cut_text`, `_bad_vector`.
 
     Tags `column=value`: composed, trimmed, lower case, sorted, distinct; an array, also of arrays, gives one tag a
-    member. Numbers that are no finite number are missing, and so is an image of another length or with such a number.
-    ConfigError C304 for what has no such form (structs, maps).
+    member. Numbers that are no finite number are missing, and so is a vector with such a number, or an empty one.
+    ConfigError C304 for what has no such form (structs, maps), C308 for vectors that are no arrays of numbers.
     """
-    wanted = {"item_id": source.item_id, "title": source.title, "updated": source.updated, "image": source.image}
+    wanted = {"item_id": source.item_id, "title": source.title, "updated": source.updated}
     wanted |= {f"tags.{c}": c for c in source.tags} | {f"text.{c}": c for c in source.text}
     wanted |= {f"numeric.{n}": c for n, c in source.numeric.items()}
+    wanted |= {f"vectors.{n}": c for n, c in source.vectors.items()}
     named = resolve(frame, wanted, "clean.items")
     tags = [_tags(c, named[f"tags.{c}"], unicode) for c in source.tags]
     tags_all = F.array_sort(F.array_distinct(F.concat(F.array().cast("array<string>"), *tags)))
     words = [_words(named[f"text.{c}"], f"clean.items.text.{c}") for c in source.text]
     title = composed(_words(named["title"], "clean.items.title"), unicode) if "title" in named else null("string")
     numbers = {n: named[f"numeric.{n}"].column.try_cast("double") for n in source.numeric}
-    image, bad_image = _image(named.get("image"), source.image_dim)
+    vectors, bad = {}, F.lit(False)
+    for n in source.vectors:
+        vectors[n], unusable = _vector(named[f"vectors.{n}"], f"clean.items.vectors.{n}")
+        bad = bad | unusable
     whole = frame.select(
         _id("item_id", named["item_id"], "clean.items.item_id"),
         title.alias("title"),
         tags_all.alias("tags"),
         filled(composed(F.concat_ws(" ", *words), unicode)).alias("text"),
         _map(numbers, "double", lambda v: v.isNotNull() & (F.abs(v) < float("inf"))).alias("numeric"),
-        image.alias("image"),
-        bad_image.alias("_bad_image"),
+        _map(vectors, "array<float>", lambda v: v.isNotNull()).alias("vectors"),
+        bad.alias("_bad_vector"),
         (named["updated"].column if "updated" in named else null("bigint")).alias("_updated"),
         *source_row(frame),
     )
@@ -55,7 +59,8 @@ def conform_items(frame: DataFrame, source: ItemSource, unicode: str = "nfc") ->
         "tags": F.slice("tags", 1, most), "title": F.substring("title", 1, longest),
         "text": F.substring("text", 1, longest),
     })  # fmt: skip
-    payload = [F.col("title"), F.col("tags"), F.col("text"), F.array_sort(F.map_entries("numeric")), F.col("image")]
+    maps = [F.array_sort(F.map_entries(name)) for name in ("numeric", "vectors")]
+    payload = [F.col("title"), F.col("tags"), F.col("text"), *maps]
     return cut.withColumn("_payload", hash_of(*payload))
 
 
@@ -115,17 +120,15 @@ def _flat(named: Named) -> Named:
     return named
 
 
-def _image(named: Named | None, dim: int | None) -> tuple[Column, Column]:
+def _vector(named: Named, where: str) -> tuple[Column, Column]:
     """The vector, and whether there was one that could not be used."""
-    if named is None:
-        return null("array<float>"), F.lit(False)
     if not isinstance(named.kind, T.ArrayType) or not isinstance(named.kind.elementType, T.NumericType):
-        raise ConfigError("C308", f"{named.kind.simpleString()} is no array of numbers", "clean.items.image",
-                          "an image is a vector here: make it one before")  # fmt: skip
-    zero = F.lit(0.0).cast("float")  # -0.0 + 0.0 is 0.0: equal images hash alike
+        raise ConfigError("C308", f"{named.kind.simpleString()} is no array of numbers", where,
+                          "cast it in SQL, or make the vector before")  # fmt: skip
+    zero = F.lit(0.0).cast("float")  # -0.0 + 0.0 is 0.0: equal vectors hash alike
     made = F.transform(named.column, lambda v: v.try_cast("float") + zero)
-    good = (F.size(made) == dim) & F.forall(made, lambda v: v.isNotNull() & (F.abs(v) < float("inf")))
-    there = named.column.isNotNull()
+    finite = F.forall(made, lambda v: F.coalesce(F.abs(v) < float("inf"), F.lit(False)))
+    good, there = (F.size(named.column) > 0) & finite, named.column.isNotNull()
     return F.when(there & good, made), there & ~F.coalesce(good, F.lit(False))
 
 

@@ -21,7 +21,7 @@ from lstmrec.store.work import Desk, desk
 NEEDS = ()
 GIVES = (tables.REJECTS, tables.CORE, tables.ITEMS, tables.USERS, tables.EVENTS)
 SECTIONS = ("as_of", "clean")
-VERSION = 2
+VERSION = 3
 SPARK = True
 
 

@@ -24,7 +24,7 @@ from lstmrec.store.work import desk
 NEEDS = (tables.SPLIT, tables.ITEMS, tables.USERS)
 GIVES = (tables.VOCABULARY, tables.SCALERS, tables.ENCODED_USERS, tables.ENCODED_ITEMS)
 SECTIONS = ("seed", "normalise", "clean.items", "clean.users")
-VERSION = 2
+VERSION = 3
 SPARK = True
 
 
@@ -58,7 +58,7 @@ def run(spark: SparkSession, conf: Config) -> Manifest:
         facts = Facts(
             conf=c, attributes=attributes, grown_from=sources(conf),
             sizes={r["feature"]: r for r in _rows(vocabulary.sizes(words))}, catalogue=_rows(catalogue.sizes(made))[0],
-            image=(conf.clean.items.image_dim or 0) if conf.clean.items else 0,
+            vectors=numbers.widths(made, conf.clean.items.vectors if conf.clean.items else ()),
             scalers=fitted.scalers, dropped=fitted.dropped, warned=fitted.warned,
             drift=drift.indices(fitted.bins + _rows(drift.of_values(counted))) if c.drift else [],
         )  # fmt: skip

@@ -20,7 +20,7 @@ class Catalogue:
     """All items by catalogue index: row 0 is padding, row 1 the unknown item.
 
     ids (N,) embedding row, 1 where untrained; counts (N,) train events; tags (N, T) and text (N, W) ids, 0-padded;
-    numeric (N, M) float32.
+    numeric (N, M) and vectors (N, V) float32: for each named vector 1 and its numbers, or as many zeros.
     """
 
     ids: Tensor
@@ -28,10 +28,12 @@ class Catalogue:
     tags: Tensor
     text: Tensor
     numeric: Tensor
+    vectors: Tensor
 
     @classmethod
     def of(cls, columns: Columns) -> Catalogue:
-        """Of the columns item, id, count, tags, text, numeric of ENCODED_ITEMS (lists ragged or 2-D), sorted by item.
+        """Of the columns item, id, count, tags, text, numeric of ENCODED_ITEMS (lists ragged or 2-D), sorted by item;
+        vectors where the net looks at them.
 
         DataError D403 unless `item` runs 2, 3, 4 ...
         """
@@ -41,8 +43,10 @@ class Catalogue:
         two = np.array([0, 1])
         ids = np.concatenate([two, np.asarray(columns["id"], dtype=np.int64)])
         counts = np.concatenate([two * 0, np.asarray(columns["count"], dtype=np.int64)])
-        lists = [_padded(columns[name], dtype) for name, dtype in
-                 (("tags", np.int64), ("text", np.int64), ("numeric", np.float32))]  # fmt: skip
+        vectors = columns.get("vectors", np.zeros((len(item), 0)))
+        lists = [_padded(rows, dtype) for rows, dtype in
+                 ((columns["tags"], np.int64), (columns["text"], np.int64), (columns["numeric"], np.float32),
+                  (vectors, np.float32))]  # fmt: skip
         return cls(torch.from_numpy(ids), torch.from_numpy(counts), *lists)
 
     def to(self, device: torch.device | str) -> Catalogue:
@@ -55,11 +59,11 @@ class Catalogue:
 def _padded(rows: Any, dtype: type) -> Tensor:
     """(N + 2, widest) of N lists, 0-padded, two rows of 0 before them."""
     if isinstance(rows, np.ndarray) and rows.ndim == 2:
-        widths = np.full(len(rows), rows.shape[1])
-        flat = rows.reshape(-1)
-    else:
-        widths = np.array([len(r) for r in rows], dtype=np.int64)
-        flat = np.concatenate([np.asarray(r, dtype=dtype) for r in rows]) if widths.sum() else np.zeros(0)
+        whole: np.ndarray = np.zeros((len(rows) + 2, rows.shape[1]), dtype=dtype)
+        whole[2:] = rows
+        return torch.from_numpy(whole)
+    widths = np.array([len(r) for r in rows], dtype=np.int64)
+    flat = np.concatenate([np.asarray(r, dtype=dtype) for r in rows]) if widths.sum() else np.zeros(0)
     out: np.ndarray = np.zeros((len(widths) + 2, int(widths.max(initial=0))), dtype=dtype)
     out[2:][np.arange(out.shape[1]) < widths[:, None]] = flat
     return torch.from_numpy(out)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from functools import lru_cache
 
@@ -9,6 +10,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from lstmrec.contracts.errors import DataError
 from lstmrec.model.batch import Catalogue
 from lstmrec.model.keys import Key
 from lstmrec.model.spec import NetSpec
@@ -20,7 +22,11 @@ _SMALL = 0.02  # size of embeddings at the start, and what numbers are scaled by
 
 
 class ItemTower(nn.Module):
-    """Vector = LayerNorm(id embedding + MLP([id embedding; tag bag; text bag; numeric])); bias = log share + delta.
+    """Vector = LayerNorm(id embedding + MLP([id embedding; tag bag; text bag; numeric; a projection of each named
+    vector])); bias = log share + delta.
+
+    `cold_bias: content`: an item without a train event (and one whose id is dropped for a step, where this is learnt)
+    has the bias that its content tells instead of that of the rarest item: the level of what is like it.
 
     With `inputs: [id]` there is no MLP. The bias starts as the log of the item's share of train events; only items with
     an embedding of their own learn a difference to it. `lookup`, where a trainer sets it, takes the place of reading
@@ -39,6 +45,10 @@ class ItemTower(nn.Module):
         self.use_id = "id" in spec.inputs
         width = spec.dim * len(set(spec.inputs) & {"id", "tags", "text"})
         width += spec.numeric if "numeric" in spec.inputs else 0
+        # Of 1 and the numbers, without bias: an item without the vector gets zeros, as from an empty bag.
+        self.sizes = [1 + n for n in spec.vectors] if "vectors" in spec.inputs else []
+        self.vectors = nn.ModuleList(nn.Linear(n, spec.dim, bias=False) for n in self.sizes)
+        width += spec.dim * len(self.sizes)
         self.mlp: nn.Module | None = None
         if set(spec.inputs) != {"id"}:
             hidden = 2 * spec.dim
@@ -47,10 +57,16 @@ class ItemTower(nn.Module):
                 if name.endswith("bias"):
                     nn.init.zeros_(weights)  # else all items would start as the same vector
         self.norm = nn.LayerNorm(spec.dim)
+        self.fresh = nn.Linear(spec.dim, 1) if spec.cold_bias == "content" else None
         with torch.no_grad():
+            if self.fresh is not None:
+                self.fresh.weight.zero_()
+                self.fresh.bias.fill_(-math.log(spec.trained))  # an even share
             for table in (self.id, self.tags, self.text):
                 if table is not None:
                     table.weight.mul_(_SMALL)  # the LayerNorm hides the size; a small vector turns faster under Adam
+            for projection in self.vectors.parameters():
+                projection.normal_(std=_SMALL)  # a vector of unit length comes out as large as an embedding
 
     def by_row(self) -> dict[str, Tensor]:
         """The parameters with a row for each item, in the order of `lookup`."""
@@ -58,11 +74,13 @@ class ItemTower(nn.Module):
 
     def forward(self, catalogue: Catalogue, rows: Tensor | None, key: Key | None) -> tuple[Tensor, Tensor]:
         """(vectors (R, dim), bias (R,)) of the catalogue rows asked for; None: all."""
-        ids = catalogue.ids if rows is None else catalogue.ids[rows]
+        ids, counts = (t if rows is None else t[rows] for t in (catalogue.ids, catalogue.counts))
+        cold = (ids == 1) & (counts == 0)
         if key is not None and self.spec.id_dropout > 0:
             draws = key.shared("item ids", len(catalogue), ids.device)
             dropped = draws < self.spec.id_dropout
-            ids = torch.where((dropped if rows is None else dropped[rows]) & (ids > 1), 1, ids)
+            dropped = (dropped if rows is None else dropped[rows]) & (ids > 1)
+            ids, cold = torch.where(dropped, 1, ids), cold | dropped
         if self.lookup is not None and torch.is_grad_enabled():
             (table, delta), at = self.lookup(ids)
         else:
@@ -76,6 +94,7 @@ class ItemTower(nn.Module):
                 parts.append(_mean(words, bag))
         if "numeric" in self.spec.inputs:
             parts.append(_SMALL * (catalogue.numeric if rows is None else catalogue.numeric[rows]))
+        parts += self._projected(catalogue.vectors if rows is None else catalogue.vectors[rows]) if self.sizes else []
         if self.mlp is None:
             vectors = self.norm(parts[0])
         else:
@@ -84,8 +103,18 @@ class ItemTower(nn.Module):
         if self.spec.cosine:
             vectors = F.normalize(vectors, dim=1) * self.spec.dim**0.5
         prior = _prior(catalogue, vectors.dtype)
-        own = torch.where(ids > 1, delta[at], 0.0)
-        return vectors, (prior if rows is None else prior[rows]) + own
+        bias = (prior if rows is None else prior[rows]) + torch.where(ids > 1, delta[at], 0.0)
+        if self.fresh is not None:
+            bias = torch.where(cold, self.fresh(vectors).squeeze(1), bias)
+        return vectors, bias
+
+    def _projected(self, given: Tensor) -> list[Tensor]:
+        """(R, dim) of each named vector; DataError D405 where the catalogue's are of other lengths."""
+        if given.shape[1] != sum(self.sizes):
+            raise DataError("D405", f"vectors of {given.shape[1]} numbers an item, the net has {sum(self.sizes)}",
+                            "encoded_items.vectors", "train again: it was trained on another catalogue")  # fmt: skip
+        parts = torch.split(given.to(self.norm.weight.dtype), self.sizes, 1)
+        return [layer(part) for layer, part in zip(self.vectors, parts, strict=True)]
 
 
 @lru_cache(maxsize=2)  # a catalogue is the same one while its tensors are

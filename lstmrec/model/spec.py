@@ -24,6 +24,7 @@ class NetSpec:
     tags: int = 0  # tag vocabulary
     text: int = 0  # text buckets
     numeric: int = 0  # floats an item
+    vectors: tuple[int, ...] = ()  # length of each named vector of the items
     types: int = 2  # event types
     static: tuple[int, ...] = ()  # size of each demographic's vocabulary
     profile: int = 0  # floats a user
@@ -40,6 +41,7 @@ class NetSpec:
     hidden_dropout: float = 0.0
     item_dropout: float = 0.0
     id_dropout: float = 0.0
+    cold_bias: str = "rare"  # of items without a train event: rare | content
 
     def to_dict(self) -> dict[str, Any]:
         """Plain data, as JSON holds it (tuples become lists)."""

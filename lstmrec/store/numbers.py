@@ -1,15 +1,15 @@
-"""Numeric features of the catalogue fitted: one pass over the items, a few rows on the driver."""
+"""Numeric features and vectors of the catalogue fitted: a pass over the items each, a few rows on the driver."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from pyspark.sql import DataFrame
 
 from lstmrec.config.normalise import NormaliseConfig
-from lstmrec.frames import drift, scalers
+from lstmrec.frames import drift, scalers, vectors
 from lstmrec.store import collect
 from lstmrec.store.work import Desk
 
@@ -38,6 +38,11 @@ def fit(catalogue: DataFrame, names: Sequence[str], conf: NormaliseConfig, d: De
     fitted = scalers.fit(wanted, sums, quantiles)
     dropped, warned = scalers.told(wanted, fitted, sums)
     return Numbers(fitted, dropped, warned, _dicts(drift.of_numbers(bins)) if conf.drift else [])
+
+
+def widths(catalogue: DataFrame, names: Collection[str]) -> list[vectors.Vector]:
+    """How long the named vectors of a catalogue are."""
+    return vectors.fit(names, _dicts(vectors.lengths(catalogue)) if names else [])
 
 
 def _dicts(frame: DataFrame) -> list[dict[str, Any]]:

@@ -145,8 +145,8 @@ def told(events: Judged, users: int) -> dict[str, str]:
 
 
 def cut(items: Judged) -> dict[str, int]:
-    """Accepted items whose tags or text were cut, or whose image could not be used."""
-    flags = [c for c in ("_cut_tags", "_cut_text", "_bad_image") if c in items.frame.columns]
+    """Accepted items whose tags or text were cut, or of whose vectors one could not be used."""
+    flags = [c for c in ("_cut_tags", "_cut_text", "_bad_vector") if c in items.frame.columns]
     if not flags:
         return {}
     (row,) = collect.rows(items.frame.where(~F.col("_rejected")).agg(*[F.count_if(c).alias(c[1:]) for c in flags]))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import torch
@@ -12,7 +13,7 @@ from lstmrec import files, versions
 from lstmrec.config.run import Config
 from lstmrec.config.train import TrainConfig
 from lstmrec.contracts import tables
-from lstmrec.contracts.errors import DataError, ResourceError
+from lstmrec.contracts.errors import ConfigError, DataError, ResourceError
 from lstmrec.contracts.manifest import Manifest
 from lstmrec.model.batch import Catalogue
 from lstmrec.model.spec import NetSpec
@@ -37,40 +38,52 @@ def read_inputs(conf: Config) -> Inputs:
     items = versions.current(conf.root, tables.ENCODED_ITEMS)
     sequences = versions.current(conf.root, tables.SEQUENCES)
     place = files.join(versions.folder(conf.root, sequences.table, sequences.version), "data")
-    catalogue = read_catalogue(conf.root, items)
+    spec = spec_of(conf, items, sequences)
+    catalogue = read_catalogue(conf.root, items, sum(1 + n for n in spec.vectors) if "vectors" in spec.inputs else 0)
     if len(catalogue) != int(items.facts["catalogue"]):
         raise DataError("D636", f"{len(catalogue):,} items where the manifest counts {items.facts['catalogue']:,}",
                         f"table encoded_items {items.version}")  # fmt: skip
     place = str(files.local(place)) if files.is_local(place) else place
-    return Inputs(sequences, place, spec_of(conf, items, sequences), catalogue)
+    return Inputs(sequences, place, spec, catalogue)
 
 
-def read_catalogue(root: str, manifest: Manifest) -> Catalogue:
-    """The catalogue of a version of ENCODED_ITEMS, sorted by item."""
+def read_catalogue(root: str, manifest: Manifest, vectors: int = 0) -> Catalogue:
+    """The catalogue of a version of ENCODED_ITEMS, sorted by item. vectors: numbers an item there; 0: not read."""
+    names = [*_ITEM_COLUMNS, *(["vectors"] if vectors else [])]
     place = files.join(versions.folder(root, manifest.table, manifest.version), "data")
     parts = []
     for listed in manifest.files:
         with files.open_read(files.join(place, listed.path)) as f:
-            parts.append(pq.read_table(f, columns=_ITEM_COLUMNS))
+            parts.append(pq.read_table(f, columns=names))
     table = pa.concat_tables(parts).sort_by("item")
-    return Catalogue.of({name: table.column(name).to_numpy() for name in _ITEM_COLUMNS})
+    columns = {name: table.column(name).to_numpy() for name in _ITEM_COLUMNS}
+    if vectors:  # as one matrix: a list an item would be copied one by one
+        flat = [chunk.flatten().to_numpy() for chunk in table.column("vectors").chunks]
+        columns["vectors"] = np.concatenate(flat).reshape(-1, vectors)
+    return Catalogue.of(columns)
 
 
 def spec_of(conf: Config, items: Manifest, sequences: Manifest) -> NetSpec:
-    """The net that a config asks for, over the sizes that the tables tell."""
+    """The net that a config asks for, over the sizes that the tables tell; ConfigError C603 for vectors where no train
+    item has one."""
     model, sequence = conf.train.model, conf.sequence
+    vectors = tuple(int(n) for _, n in items.facts.get("vectors", ()))
+    if "vectors" in model.inputs and not vectors:
+        named = list(conf.clean.items.vectors) if conf.clean.items else []
+        raise ConfigError("C603", f"no item of train events has a vector ({', '.join(named) or 'none is named'})",
+                          "train.model.inputs", "name some in clean.items.vectors, or leave vectors out")  # fmt: skip
     learn = sequence.history == "learn"
     return NetSpec(
         dim=model.dim, units=model.units, layers=model.layers, ffn=model.ffn, attention=model.attention,
         cosine=model.cosine, inputs=tuple(model.inputs),
         trained=int(items.facts["trained"]), tags=int(items.facts["tags"]), text=int(items.facts["text"]),
-        numeric=int(items.facts["numeric"]), types=int(sequences.facts["types"]),
+        numeric=int(items.facts["numeric"]), vectors=vectors, types=int(sequences.facts["types"]),
         static=tuple(int(n) for n in sequences.facts["static"]), profile=int(sequences.facts["profile"]),
         half_lives=tuple(sequence.half_lives_days) if learn else (), history=sequence.history,
         objective=sequence.objective, horizon_days=sequence.horizon_days, max_after=sequence.max_after,
         use_static=model.use_static, use_profile=model.use_profile, use_time=model.use_time, use_types=model.use_types,
         input_dropout=model.input_dropout, hidden_dropout=model.hidden_dropout, item_dropout=model.item_dropout,
-        id_dropout=model.id_dropout,
+        id_dropout=model.id_dropout, cold_bias=model.cold_bias,
     )  # fmt: skip
 
 

@@ -20,7 +20,7 @@ from lstmrec.config.clean import CleanConfig
     ({"events": {"path": ["x"], "session": "s"}, "session_gap_minutes": 30}, "not from both"),
     ({"events": {"path": ["x"], "time": None, "position": "p"}, "double_click_s": 2}, "double_click_s"),
     ({"events": {"path": ["x"], "time": None, "position": "p"}, "bots": {"per_day": 2}}, "bots.per_day"),
-    ({"events": {"path": ["x"]}, "items": {"path": ["y"], "image": "v"}}, "image_dim"),
+    ({"events": {"path": ["x"]}, "items": {"path": ["y"], "image": "v"}}, "Extra inputs"),
     ({"events": {"path": ["x"]}, "min_item_events": 5}, "Extra inputs"),
     ({"events": {"path": ["x"]}, "bots": {"user_quantile": 1}}, "less than 1"),
     ({"events": {"path": ["x"]}, "rules": [{"name": "Bad Name", "when": "true"}]}, "pattern"),

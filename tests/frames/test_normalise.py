@@ -11,11 +11,12 @@ from lstmrec.contracts import tables
 from lstmrec.frames import normalise
 from lstmrec.frames.facts import Facts
 from lstmrec.frames.scalers import Scaler
+from lstmrec.frames.vectors import Vector
 
 CONF = NormaliseConfig(text_buckets=64, text_max=8, tags_max=2)
 CATALOGUE = (
     "item int, item_id string, title string, id int, count bigint, tags array<string>, text string, "
-    "numeric map<string,double>, image array<float>"
+    "numeric map<string,double>, vectors map<string,array<float>>"
 )
 WORDS = [("tag", "a", 2, 5), ("tag", "b", 3, 4), ("user:sex", "F", 2, 9), ("user:zip", "1", 2, 9)]
 SCALERS = [Scaler("item:size", False, 2.0, 4.0, 9), Scaler("item:price", False, 0.0, 1.0, 9)]
@@ -23,7 +24,7 @@ SCALERS = [Scaler("item:size", False, 2.0, 4.0, 9), Scaler("item:price", False, 
 
 def facts(**more: Any) -> Facts:
     base: dict[str, Any] = {"conf": CONF, "attributes": ["sex", "zip"], "sizes": {"tag": {"size": 4, "n": 2}},
-                            "catalogue": {}, "scalers": SCALERS, "image": 2}  # fmt: skip
+                            "catalogue": {}, "scalers": SCALERS, "vectors": [Vector("image", 2, 9)]}  # fmt: skip
     return Facts(**(base | more))
 
 
@@ -36,9 +37,9 @@ def encoded(spark: Any, rows: list[dict[str, Any]], f: Facts) -> list[dict[str, 
 
 ROWS: list[dict[str, Any]] = [
     {"item": 2, "item_id": "x", "title": "X", "id": 2, "count": 3, "tags": ["b", "z", "a"], "text": "red tea",
-     "numeric": {"size": 6.0, "price": 1.5}, "image": [3.0, 4.0]},
+     "numeric": {"size": 6.0, "price": 1.5}, "vectors": {"image": [3.0, 4.0]}},
     {"item": 3, "item_id": "y", "title": None, "id": 1, "count": 0, "tags": [], "text": None, "numeric": {},
-     "image": [1.0]},
+     "vectors": {"image": [1.0]}},
 ]  # fmt: skip
 
 
@@ -49,10 +50,10 @@ def test_items(spark: Any) -> None:
     assert len(x["text"]) == 3 and (y["tags"], y["text"]) == ([], [])
 
 
-def test_images_are_units_or_missing(spark: Any) -> None:
+def test_vectors_are_units_or_zeros(spark: Any) -> None:
     x, y = encoded(spark, ROWS, facts())
-    assert x["image"] == pytest.approx([0.6, 0.8]) and y["image"] is None
-    assert [r["image"] for r in encoded(spark, ROWS, facts(image=0))] == [None, None]
+    assert x["vectors"] == pytest.approx([1.0, 0.6, 0.8]) and y["vectors"] == [0.0, 0.0, 0.0]
+    assert [r["vectors"] for r in encoded(spark, ROWS, facts(vectors=()))] == [[], []]
 
 
 def test_what_is_switched_off_is_empty(spark: Any) -> None:

@@ -1,4 +1,4 @@
-"""Items and users: tags composed, capped and sorted, images that are vectors or missing, attributes."""
+"""Items and users: tags composed, capped and sorted, vectors of finite numbers or none, attributes."""
 
 from __future__ import annotations
 
@@ -25,10 +25,10 @@ def test_items(spark: Any) -> None:
     frame = registers.conform_items(spark.createDataFrame(rows, SCHEMA), source)
     first, second = sorted(frame.collect(), key=lambda r: r["item_id"])
     assert first["tags"] == ["b=x", "genres=comedy", "genres=drama"]
-    assert (first["title"], first["numeric"], first["image"]) == ("Red Tea", {"n": 1.5, "s": 7.0}, None)
+    assert (first["title"], first["numeric"], first["vectors"]) == ("Red Tea", {"n": 1.5, "s": 7.0}, {})
     assert first["text"].split() == ["Red", "Tea", "Drama", "drama", "Comedy"]
     assert (second["tags"], second["title"], second["text"], second["numeric"]) == ([], None, None, {})
-    assert not first["_cut_tags"] and not first["_cut_text"] and not first["_bad_image"]
+    assert not first["_cut_tags"] and not first["_cut_text"] and not first["_bad_vector"]
 
 
 def test_unicode_many_tags_and_long_texts(spark: Any) -> None:
@@ -53,16 +53,25 @@ def test_unicode_many_tags_and_long_texts(spark: Any) -> None:
     assert registers.conform_items(frame, whole, "as_is").collect()[0]["title"] == loose
 
 
-def test_images_of_another_form_are_missing(spark: Any) -> None:
+def test_vectors_with_what_is_no_finite_number_are_missing(spark: Any) -> None:
     vectors = [[1.0, -0.0], None, [1.0], [], [1.0, math.nan], [math.inf, 1.0], [None, 1.0], [1e300, 0.0], [0.0, 0.0]]
     frame = spark.createDataFrame(list(enumerate(vectors)), "item_id int, v array<double>")
-    source = ItemSource(path=["x"], image="v", image_dim=2)
+    source = ItemSource(path=["x"], vectors={"image": "v", "cover": "array(item_id, 1.5D)"})
     found = {int(r["item_id"]): r for r in registers.conform_items(frame, source).collect()}
-    assert [found[n]["image"] for n in range(9)] == [[1.0, 0.0], *[None] * 7, [0.0, 0.0]]
-    assert math.copysign(1, found[0]["image"][1]) == 1
-    assert [found[n]["_bad_image"] for n in range(9)] == [False, False, *[True] * 6, False]
-    with pytest.raises(ConfigError, match="C308"):
-        registers.conform_items(frame, ItemSource(path=["x"], image="item_id", image_dim=2))
+    seen = [found[n]["vectors"].get("image") for n in range(9)]
+    assert seen == [[1.0, 0.0], None, [1.0], *[None] * 5, [0.0, 0.0]]
+    assert math.copysign(1, seen[0][1]) == 1 and found[4]["vectors"] == {"cover": [4.0, 1.5]}
+    assert [found[n]["_bad_vector"] for n in range(9)] == [False, False, False, *[True] * 5, False]
+    with pytest.raises(ConfigError, match=r"(?s)C308.*clean.items.vectors.image"):
+        registers.conform_items(frame, ItemSource(path=["x"], vectors={"image": "item_id"}))
+
+
+def test_rows_of_one_id_with_other_vectors_say_something_else(spark: Any) -> None:
+    frame = spark.createDataFrame(
+        [("a", [1.0]), ("a", [1.0]), ("a", [2.0]), ("a", None)], "item_id string, v array<float>"
+    )
+    made = registers.conform_items(frame, ItemSource(path=["x"], vectors={"v": "v"})).collect()
+    assert len({r["_payload"] for r in made}) == 3
 
 
 def test_users(spark: Any) -> None:

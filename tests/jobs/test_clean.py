@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import random
 from collections import Counter
 from pathlib import Path
@@ -55,7 +56,12 @@ def config(tmp_path: Path, root: str = "root", **more: Any) -> Config:
 def test_rows_in_are_out_and_rejected(spark: Any, tmp_path: Path) -> None:
     source(tmp_path / "events", GOOD + BAD)
     items = pa.table(
-        {"item_id": ["i0", "i1", "i1", None, "i9"], "kind": ["a", "b", "c", "d", "e"], "size": [1.0, None, 2, 3, 4]}
+        {
+            "item_id": ["i0", "i1", "i1", None, "i9"],
+            "kind": ["a", "b", "c", "d", "e"],
+            "size": [1.0, None, 2, 3, 4],
+            "look": [[1.0, 2.0], None, None, [], [math.inf, 1.0]],
+        }
     )
     pq.write_table(items, tmp_path / "items.parquet")
     pq.write_table(
@@ -63,7 +69,12 @@ def test_rows_in_are_out_and_rejected(spark: Any, tmp_path: Path) -> None:
     )
     conf = config(
         tmp_path,
-        items={"path": [str(tmp_path / "items.parquet")], "tags": ["kind"], "numeric": {"size": "size"}},
+        items={
+            "path": [str(tmp_path / "items.parquet")],
+            "tags": ["kind"],
+            "numeric": {"size": "size"},
+            "vectors": {"image": "look"},
+        },
         users={"path": [str(tmp_path / "users.parquet")], "attributes": ["sex"]},
     )
     m = clean.run(spark, conf)
@@ -71,7 +82,9 @@ def test_rows_in_are_out_and_rejected(spark: Any, tmp_path: Path) -> None:
     assert m.facts["rejected"] == {"duplicate": 1, "low_quantity": 1, "no_order": 1, "null_user": 1}
     found = {r["user_id"]: r["attributes"] for r in read(spark, conf.root, tables.USERS).collect()}
     assert found == {**{f"u{k}": {} for k in range(1, 7)}, "u0": {"sex": "F"}, "quiet": {}, "only_bad": {}}
-    assert {r["item_id"] for r in read(spark, conf.root, tables.ITEMS).collect()} == {"i0", "i1", "i9"}
+    looks = {r["item_id"]: r["vectors"] for r in read(spark, conf.root, tables.ITEMS).collect()}
+    assert looks == {"i0": {"image": [1.0, 2.0]}, "i1": {}, "i9": {}}
+    assert versions.current(conf.root, tables.ITEMS).facts["bad_vector"] == 1  # refused items do not count
     refused = [(r["source"], r["reject_reason"]) for r in read(spark, conf.root, tables.REJECTS).collect()]
     assert sorted(refused) == [
         ("events", "duplicate"), ("events", "low_quantity"), ("events", "no_order"), ("events", "null_user"),

@@ -19,7 +19,13 @@ from lstmrec.store.commit import commit
 from lstmrec.store.read import read
 
 ITEMS = [
-    {"item_id": f"i{n}", "tags": [f"t={n % 2}"], "text": "some words", "numeric": {"size": float(n), "same": 3.0}}
+    {
+        "item_id": f"i{n}",
+        "tags": [f"t={n % 2}"],
+        "text": "some words",
+        "numeric": {"size": float(n), "same": 3.0},
+        "vectors": {"cover": [0.0, float(n)]} if n < 2 else {},
+    }
     for n in range(6)
 ]
 USERS: list[dict[str, Any]] = [{"user_id": "u", "attributes": {"sex": "F"}}, {"user_id": "v", "attributes": {}},
@@ -32,7 +38,7 @@ def config(root: Path, options: dict[str, Any], *, lean: bool = False) -> Config
     clean: dict[str, Any] = {"events": {"path": ["e"]}}
     if not lean:
         numeric = {"size": "size", "same": "same", "absent": "absent"}
-        clean["items"] = {"path": ["i"], "numeric": numeric, "tags": ["t"]}
+        clean["items"] = {"path": ["i"], "numeric": numeric, "tags": ["t"], "vectors": {"image": "v", "cover": "c"}}
         clean["users"] = {"path": ["u"], "attributes": ["sex", "age"]}
     return validate({"root": str(root), "as_of": "2020-01-01T00:00:00Z", "clean": clean, "normalise": options})
 
@@ -68,15 +74,21 @@ def test_facts(one: Any) -> None:
     assert users.facts == {"static": [3], "static_names": ["sex"], "dropped": ["age"], "warned": ["sex has one value"]}
     facts = {k: v for k, v in items.facts.items() if k not in ("told", "drift", "warned")}
     assert facts == {
-        "catalogue": 8, "trained": 5, "tags": 4, "text": 18, "numeric": 6, "image": 0, "gone": 0, "dropped": ["absent"],
-        "numeric_names": ["size", "same", "price", "size missing", "same missing", "price missing"], "grown_from": {},
+        "catalogue": 8, "trained": 5, "tags": 4, "text": 18, "numeric": 6, "vectors": [["cover", 2]], "gone": 0,
+        "dropped": ["absent", "image"], "grown_from": {},
+        "numeric_names": ["size", "same", "price", "size missing", "same missing", "price missing"],
     }  # fmt: skip
     assert {d[0] for d in items.facts["drift"]} == {
         "item:size", "item:same", "item:price", "tag", "event_type", "user:sex", "user:age"
     }  # fmt: skip
     assert "same is constant" in items.facts["warned"]
     assert any(w.startswith(f"{items.facts['drift'][0][0]} drifts") for w in items.facts["warned"])
-    assert items.facts["told"]["without a value"] == "absent, age"
+    assert items.facts["told"]["without a value"] == "absent, image, age"
+
+
+def test_vectors_stand_in_the_rows(spark: Any, one: Any) -> None:
+    found = {r["item_id"]: r["vectors"] for r in read(spark, one[0], tables.ENCODED_ITEMS).collect()}
+    assert found == {"i1": [1.0, 0.0, 1.0], **{f"i{n}": [0.0, 0.0, 0.0] for n in (0, 2, 3, 4, 5)}}
 
 
 def test_held_out_rows_change_no_fingerprint(spark: Any, tmp_path: Path, one: Any) -> None:

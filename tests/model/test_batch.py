@@ -15,7 +15,7 @@ def test_catalogue_pads_lists_and_adds_the_reserved_rows() -> None:
     assert made.ids.tolist() == [0, 1, 2, 3, 1] and made.counts.tolist() == [0, 0, 9, 5, 1]
     assert made.tags.tolist() == [[0, 0], [0, 0], [5, 0], [0, 0], [3, 4]]
     assert made.text.shape == (5, 0) and made.numeric[1:].tolist() == [[0, 0], [1, 1], [1, 1], [1, 1]]
-    assert len(made) == 5
+    assert len(made) == 5 and made.vectors.shape == (5, 0)
 
 
 def test_catalogue_refuses_holes() -> None:

@@ -13,6 +13,7 @@ from lstmrec.model.net import Net
 from lstmrec.model.spec import NetSpec
 
 DAY = 86400
+WIDTHS = (3, 2)  # of the named vectors
 
 
 def catalogue(n: int = 30, trained: int = 24, seed: int = 0) -> Catalogue:
@@ -22,7 +23,16 @@ def catalogue(n: int = 30, trained: int = 24, seed: int = 0) -> Catalogue:
         "item": item, "id": np.where(item < trained, item, 1), "count": np.sort(rng.integers(1, 50, n - 2))[::-1],
         "tags": [rng.integers(2, 9, rng.integers(0, 4)) for _ in item], "text": [rng.integers(2, 12, 2) for _ in item],
         "numeric": rng.normal(size=(n - 2, 3)).astype(np.float32),
+        "vectors": np.concatenate([vectors(rng, n - 2, width) for width in WIDTHS], 1),
     })  # fmt: skip
+
+
+def vectors(rng: np.random.Generator, n: int, width: int) -> np.ndarray:
+    """(n, 1 + width): 1 and a unit vector, or zeros in a third of the rows."""
+    drawn = rng.normal(size=(n, width))
+    there = rng.random((n, 1)) < 2 / 3
+    units = drawn / np.linalg.norm(drawn, axis=1, keepdims=True)
+    return np.where(there, np.concatenate([np.ones((n, 1)), units], 1), 0).astype(np.float32)
 
 
 def columns(
@@ -61,15 +71,15 @@ def columns(
 
 def spec(**change: Any) -> NetSpec:
     base: dict[str, Any] = dict(
-        dim=8, units=12, trained=24, tags=9, text=12, numeric=3, types=4, static=(4, 4), profile=3,
+        dim=8, units=12, trained=24, tags=9, text=12, numeric=3, vectors=WIDTHS, types=4, static=(4, 4), profile=3,
         half_lives=(30.0, 90.0), history="filter", horizon_days=10, max_after=5,
     )  # fmt: skip
     return NetSpec(**{**base, **change})
 
 
 RICH: dict[str, Any] = dict(
-    layers=2, ffn=2, inputs=("id", "tags", "text", "numeric"), use_static=True, use_profile=True, use_time=True,
-    use_types=True,
+    layers=2, ffn=2, inputs=("id", "tags", "text", "numeric", "vectors"), use_static=True, use_profile=True,
+    use_time=True, use_types=True,
 )  # fmt: skip
 
 
