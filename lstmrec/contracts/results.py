@@ -25,7 +25,8 @@ RECOMMENDATIONS = Table(
         Column("role", "string"),
         Column("user_id", "string"),
         Column("items", "array<struct<item_id:string,score:float,rank:int>>", doc="best first, rank from 1"),
-        Column("reason", "string", doc="the rung of the ladder: full_history, short_history, profile_only, popularity"),
+        Column("reason", "string", doc="the rung of score.ladder; of recommenders that have none: history, or "
+               "popularity where the user's own gave nothing"),
         Column("because", "array<string>", True, "events behind the list, where asked for"),
         Column("history", "int", doc="events of the user before the role's cut"),
         Column("model", "string", doc="digest of what scored: the bundle's, or of the fitted tables"),

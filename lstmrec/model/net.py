@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 from lstmrec.model.batch import Batch, Catalogue
 from lstmrec.model.history import HistoryTerm
@@ -54,6 +55,5 @@ class Net(nn.Module):
 
     def user_vectors(self, batch: Batch, vectors: Tensor) -> Tensor:
         """(B, dim): the query at place n, after each window's last event."""
-        hidden, own = self.hidden(batch, vectors)
-        rows = torch.arange(batch.rows, device=batch.n.device)
-        return self.user.query(hidden[rows, batch.n], own[rows, batch.n], batch.profile)
+        hidden, own = self.user.hidden(batch, F.embedding(batch.items, vectors), None, batch.n)
+        return self.user.query(hidden[:, 0], own[:, 0], batch.profile)

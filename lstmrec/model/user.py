@@ -40,12 +40,17 @@ class Layer(nn.Module):
             for gate in weights["weight_hh_l0"].chunk(4):
                 nn.init.orthogonal_(gate)
 
-    def forward(self, x: Tensor, first: Tensor | None, h0: Tensor, c0: Tensor, mask: Tensor | None) -> Tensor:
-        """(B, L+1, units) of inputs x (B, L, width); row 0 is the state before any input, of h0 and `first`."""
+    def forward(
+        self, x: Tensor, first: Tensor | None, h0: Tensor, c0: Tensor, mask: Tensor | None, at: Tensor | None = None
+    ) -> Tensor:
+        """(B, L+1, units) of inputs x (B, L, width); row 0 is the state before any input, of h0 and `first`.
+
+        at (B,): (B, 1, units), of one place a row alone.
+        """
         y: Tensor = self.lstm(x, (h0[None], c0[None]))[0]
-        y = torch.cat([h0[:, None], y], 1)
+        y = joined(h0[:, None], y, at)
         if first is not None:
-            y = y + torch.cat([first, x], 1)
+            y = y + joined(first, x, at)
         y = self.norm(y)
         if self.ffn is not None:
             z = self.ffn(y)
@@ -108,10 +113,11 @@ class UserTower(nn.Module):
             self.norm.weight, dim**-0.5
         )  # scores of unit size: of size sqrt(dim) they take epochs to tame
 
-    def hidden(self, batch: Batch, inputs: Tensor, key: Key | None) -> tuple[Tensor, Tensor]:
+    def hidden(self, batch: Batch, inputs: Tensor, key: Key | None, at: Tensor | None = None) -> tuple[Tensor, Tensor]:
         """(hidden (B, L+1, units), own (B, L+1, dim)) of input item vectors (B, L, dim); place 0 is before any event.
 
-        `own` is the vector of the event a place stands after, 0 at place 0.
+        `own` is the vector of the event a place stands after, 0 at place 0. at (B,): of one place a row alone, both
+        (B, 1, ...): what the others would cost is saved where it can be.
         """
         inputs = self._dropped(inputs, "inputs", self.spec.input_dropout, key)
         x = inputs
@@ -123,12 +129,13 @@ class UserTower(nn.Module):
         for i, layer in enumerate(self.layers):
             mask = self._mask(f"hidden {i}", self.spec.units, self.spec.hidden_dropout, key, x)
             h0, c0 = self._start(batch, i, x)
-            y = layer(x, first, h0, c0, mask)
+            y = layer(x, first, h0, c0, mask, at if self.attention is None and layer is self.layers[-1] else None)
             first, x = y[:, :1], y[:, 1:]
         if self.attention is not None:
             mask = self._mask("attention", self.spec.units, self.spec.hidden_dropout, key, y)
             y = self.attention(y, mask, exact=key is None)
-        return y, torch.cat([torch.zeros_like(inputs[:, :1]), inputs], 1)
+            y = joined(y[:, :1], y[:, 1:], at)
+        return y, joined(torch.zeros_like(inputs[:, :1]), inputs, at)
 
     def query(self, hidden: Tensor, own: Tensor, profile: Tensor) -> Tensor:
         """(..., dim) queries of hidden states (..., units); profile (..., P)."""
@@ -156,6 +163,14 @@ class UserTower(nn.Module):
     def _dropped(self, x: Tensor, name: str, p: float, key: Key | None) -> Tensor:
         mask = self._mask(name, x.shape[-1], p, key, x)
         return x if mask is None else x * mask
+
+
+def joined(first: Tensor, rest: Tensor, at: Tensor | None) -> Tensor:
+    """(B, L+1, width) of place 0 (B, 1, width) and the others (B, L, width); at (B,): (B, 1, width), that place."""
+    if at is None:
+        return torch.cat([first, rest], 1)
+    row = torch.arange(len(at), device=at.device)
+    return torch.where((at > 0)[:, None], rest[row, (at - 1).clamp(min=0)], first[:, 0])[:, None]
 
 
 def _exact(layer: nn.Linear, x: Tensor) -> Tensor:

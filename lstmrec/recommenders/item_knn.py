@@ -52,7 +52,7 @@ def _numbered(pairs: DataFrame) -> DataFrame:
 
 
 def score(users: DataFrame, history: DataFrame, fitted: dict[str, DataFrame], entry: ItemKnn, cut_us: int | None,
-          k: int, hide_seen: bool) -> DataFrame:  # fmt: skip
+          k: int, shown: lists.Shown) -> DataFrame:  # fmt: skip
     """user_id, items, reason. Score: sum over the last `recent` distinct items of cosine * decay^(steps back)."""
     newest = Window.partitionBy("user_id").orderBy(F.col("last").desc())
     mine = history.join(users.select("user_id"), "user_id", "left_semi").groupBy(
@@ -60,6 +60,6 @@ def score(users: DataFrame, history: DataFrame, fitted: dict[str, DataFrame], en
     )
     last = mine.agg(F.max("index").alias("last")).withColumn("back", F.row_number().over(newest) - 1)
     recent = last.where(F.col("back") < entry.recent).select("user_id", "item", "back")
-    own = lists.best_votes(recent, fitted["neighbours"], entry.decay, history, k, hide_seen)
-    fill = lists.by_place(lists.popular(history, k, hide_seen))
-    return lists.filled(users, own, fill, history, k, hide_seen)
+    own = lists.best_votes(recent, fitted["neighbours"], entry.decay, history, k, shown)
+    fill = lists.by_place(lists.popular(history, k, shown))
+    return lists.filled(users, own, fill, history, k, shown)

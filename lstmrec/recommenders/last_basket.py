@@ -15,7 +15,7 @@ def fit(events: DataFrame, entry: LastBasket) -> dict[str, DataFrame]:
 
 
 def score(users: DataFrame, history: DataFrame, fitted: dict[str, DataFrame], entry: LastBasket, cut_us: int | None,
-          k: int, hide_seen: bool) -> DataFrame:  # fmt: skip
+          k: int, shown: lists.Shown) -> DataFrame:  # fmt: skip
     """user_id, items, reason. Score: 1 + the last index of the newest instant that holds the item; within an instant
     by the user's own count, then by popularity. An instant is one time, or one position where there is no time."""
     instant = ["user_id", "time", "order"]
@@ -27,8 +27,8 @@ def score(users: DataFrame, history: DataFrame, fitted: dict[str, DataFrame], en
         & F.col("e.order").eqNullSafe(F.col("p.order")), "inner",
     )  # fmt: skip
     mine = placed.groupBy("e.user_id", "e.item_id").agg(F.max("p.last").alias("last"), F.count(F.lit(1)).alias("own"))
-    known = lists.unseen(mine, history, hide_seen).join(lists.counts(history), "item_id", "inner")
+    known = lists.allowed(mine, history, shown).join(lists.counts(history), "item_id", "inner")
     scored = known.withColumn("score", F.col("last") + 1)
-    own = lists.best(scored, k, -F.col("last"), -F.col("own"), -F.col("count"))
-    fill = lists.by_place(lists.popular(history, k, hide_seen))
-    return lists.filled(users, own, fill, history, k, hide_seen)
+    own = lists.best(scored, k, shown, -F.col("last"), -F.col("own"), -F.col("count"))
+    fill = lists.by_place(lists.popular(history, k, shown))
+    return lists.filled(users, own, fill, history, k, shown)

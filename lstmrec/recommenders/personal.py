@@ -15,15 +15,15 @@ def fit(events: DataFrame, entry: Personal) -> dict[str, DataFrame]:
 
 
 def score(users: DataFrame, history: DataFrame, fitted: dict[str, DataFrame], entry: Personal, cut_us: int | None,
-          k: int, hide_seen: bool) -> DataFrame:  # fmt: skip
+          k: int, shown: lists.Shown) -> DataFrame:  # fmt: skip
     """user_id, items, reason. Score: sum over the item's events of 2^(-age / half-life); equal ones by plain count."""
     weight = F.lit(lists.FIXED).cast("bigint")
     if entry.half_life_days is not None and cut_us is not None:
         age = (F.lit(cut_us) - F.col("time")) / F.lit(entry.half_life_days * lists.DAY_US)
         weight = lists.fixed(F.pow(F.lit(2.0), -age))
-    mine = lists.unseen(history, history, hide_seen).groupBy("user_id", "item_id")
+    mine = lists.allowed(history, history, shown).groupBy("user_id", "item_id")
     summed = mine.agg(F.sum(weight).alias("weight"), F.count(F.lit(1)).alias("count"))
     scored = summed.withColumn("score", F.col("weight") / F.lit(float(lists.FIXED)))
-    own = lists.best(scored, k, -F.col("weight"), -F.col("count"))
-    fill = lists.by_place(lists.popular(history, k, hide_seen))
-    return lists.filled(users, own, fill, history, k, hide_seen)
+    own = lists.best(scored, k, shown, -F.col("weight"), -F.col("count"))
+    fill = lists.by_place(lists.popular(history, k, shown))
+    return lists.filled(users, own, fill, history, k, shown)

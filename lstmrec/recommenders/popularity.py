@@ -14,7 +14,7 @@ def fit(events: DataFrame, entry: Popularity) -> dict[str, DataFrame]:
 
 
 def score(users: DataFrame, history: DataFrame, fitted: dict[str, DataFrame], entry: Popularity, cut_us: int | None,
-          k: int, hide_seen: bool) -> DataFrame:  # fmt: skip
+          k: int, shown: lists.Shown) -> DataFrame:  # fmt: skip
     """user_id, items, reason. Score: events (of the last `days`); items without any go last, by all-time count."""
     since = None if entry.days is None or cut_us is None else cut_us - entry.days * lists.DAY_US
-    return lists.filled(users, None, lists.popular(history, k, hide_seen, since), history, k, hide_seen)
+    return lists.filled(users, None, lists.popular(history, k, shown, since), history, k, shown)

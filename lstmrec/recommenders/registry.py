@@ -9,7 +9,7 @@ from lstmrec.recommenders import item_knn, last_basket, personal, popularity, ru
 
 class Recommender(Protocol):
     """fit: SPLIT rows of role train -> fitted tables. score: users (user_id), history (all SPLIT rows before the
-    role's cut), the fitted tables, the cut (us, null without a clock), k, whether to leave out what the user had ->
+    role's cut), the fitted tables, the cut (us, null without a clock), k, what lists may hold (`lists.Shown`) ->
     user_id, items, reason: exactly one row a user."""
 
     fit: Any

@@ -35,7 +35,7 @@ def heaviest(rules: DataFrame, n: int) -> DataFrame:
 
 
 def score(users: DataFrame, history: DataFrame, fitted: dict[str, DataFrame], entry: Rules, cut_us: int | None,
-          k: int, hide_seen: bool) -> DataFrame:  # fmt: skip
+          k: int, shown: lists.Shown) -> DataFrame:  # fmt: skip
     """user_id, items, reason. Score: sum over the last events of weight * decay^(steps back)."""
     order = Window.partitionBy("user_id").orderBy(F.col("index").desc())
     mine = history.join(users.select("user_id"), "user_id", "left_semi")
@@ -46,7 +46,7 @@ def score(users: DataFrame, history: DataFrame, fitted: dict[str, DataFrame], en
         entry.decay,
         history,
         k,
-        hide_seen,
+        shown,
     )
-    fill = lists.by_place(lists.popular(history, k, hide_seen))
-    return lists.filled(users, own, fill, history, k, hide_seen)
+    fill = lists.by_place(lists.popular(history, k, shown))
+    return lists.filled(users, own, fill, history, k, shown)

@@ -19,6 +19,7 @@ from lstmrec.contracts.errors import DataError
 from lstmrec.contracts.ids import FIRST
 from lstmrec.contracts.kinds import arrow_schema
 from lstmrec.contracts.manifest import Manifest
+from lstmrec.model import rank
 from lstmrec.model.batch import Catalogue
 from lstmrec.model.net import Net
 from lstmrec.scoring.options import CHUNK, ENCODED
@@ -42,6 +43,7 @@ def tower(net: Net, columns: dict[str, list[Any]], total: int) -> tuple[np.ndarr
         "tags": columns["tags"] + [[]] * rest,
         "text": columns["text"] + [[]] * rest,
         "numeric": columns["numeric"] + [[0.0] * net.spec.numeric] * rest,
+        "vectors": [v or [] for v in columns["vectors"]] + [[0.0] * sum(1 + w for w in net.spec.vectors)] * rest,
     })  # fmt: skip
     vectors, bias = net.item_vectors(catalogue)
     return vectors[: n + FIRST].numpy(), bias[: n + FIRST].numpy()
@@ -78,11 +80,13 @@ def _rows(net: Net, columns: dict[str, list[Any]], total: int) -> pa.RecordBatch
 
 @dataclass(frozen=True)
 class Items:
-    """The catalogue of a process, mapped from files: vectors (N, dim), bias (N,), ids (N,) text (rows 0, 1 empty)."""
+    """The catalogue of a process, mapped from files: vectors (N, dim), bias (N,), ids (N,) text (rows 0, 1 empty);
+    longest: the largest norm of a vector."""
 
     vectors: torch.Tensor
     bias: torch.Tensor
     ids: pa.Array
+    longest: float
 
 
 def write(folder: Path, net: Net, root: str, manifest: Manifest) -> None:
@@ -121,4 +125,4 @@ def opened(folder: Path) -> Items:
     # Copy on write: torch wants a writable buffer, and nothing writes to it.
     matrix, bias = (torch.from_numpy(np.load(folder / f"{name}.npy", mmap_mode="c")) for name in ("items", "bias"))
     ids = pa.ipc.open_file(pa.memory_map(str(folder / "item_ids.arrow"))).get_batch(0).column(0)
-    return Items(matrix, bias, ids)
+    return Items(matrix, bias, ids, rank.norm(matrix))

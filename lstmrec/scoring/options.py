@@ -2,30 +2,56 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 
 @dataclass(frozen=True)
 class Options:
     """root and the versions of bundle and item vectors to load; k items a list; rows a batch is padded to; items a
-    block of the top-K."""
+    block of the top-K; the folder of the rules about items (none: every item may be shown), and how many items of each
+    capped tag a list may hold."""
 
     root: str
     bundle: str
     items: str = ""
     k: int = 10
-    rows: int = 64
-    block: int = 16384
+    rows: int = 256
+    block: int = 4096
+    rules: str = ""
+    most: tuple[int, ...] = ()
 
 
 #: Items a pass of the item tower. A chunk is [0, CHUNK), [CHUNK, 2 CHUNK) ... of the catalogue however Spark cuts it,
 #: and every pass has the same number of rows, so that vectors do not depend on partitions.
 CHUNK = 1024
 #: Columns of ENCODED_ITEMS that the item tower looks at.
-ENCODED = ("item", "item_id", "id", "count", "tags", "text", "numeric")
+ENCODED = ("item", "item_id", "id", "count", "tags", "text", "numeric", "vectors")
 #: Columns of SEQUENCES that scoring looks at.
 COLUMNS = (
     "user_id", "user", "length", "before", "n", "items", "types", "times", "ends", "before_items", "before_counts",
     "before_times", "before_decayed", "cut", "static", "profile",
 )  # fmt: skip
+#: Columns that `score.filters` adds to them: the user's segment (where rules depend on it), and the items hidden from
+#: the user (where it is not the net's own history term that says so).
+SEGMENT, HIDDEN = "segment", "hidden"
+#: Columns of the rules about items: `frames.filters` makes them, `scoring.shown` reads them.
+RULES = ("item", "everybody", "segments", "pin", "caps")
+
+
+def looked_at(switches: Mapping[str, Any]) -> list[str]:
+    """The columns of COLUMNS that a net of these switches (its model.json) looks at when it scores: what it does not
+    need is not read, and not sent to Python."""
+    learn = switches["history"] == "learn"
+    needs = {
+        "user": False, "ends": False, "types": switches["use_types"], "times": switches["use_time"] or learn,
+        "before_items": switches["history"] != "ignore", "before_counts": learn, "before_times": learn,
+        "before_decayed": learn, "cut": learn, "static": switches["use_static"], "profile": switches["use_profile"],
+    }  # fmt: skip
+    return [name for name in COLUMNS if needs.get(name, True)]
+
+
 LISTS_DDL = "user_id string, items array<struct<item_id:string,score:float,rank:int>>, known boolean"
+PLACES_DDL = ("key bigint, ranker string, among string, targets int, candidates int, percentile double, "
+              "recall_10 double, recall_100 double")  # fmt: skip

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 from pyspark.sql import DataFrame, Row
 from pyspark.sql import functions as F
 
+from lstmrec.config.score import RUNGS, Ladder
 from lstmrec.contracts import tables
+from lstmrec.contracts.errors import DataError
 
+Rows = Callable[[DataFrame], list[Row]]
 Scored = dict[str, dict[str, int]]
+#: Why a user has this list: a rung of the ladder, or, of recommenders without one, the user's own history.
+REASONS = (*RUNGS, "history")
 
 
 def history(split: DataFrame, role: str) -> DataFrame:
@@ -33,16 +39,34 @@ def users(split: DataFrame, everybody: DataFrame, roles: Sequence[str]) -> DataF
     return _union(parts)
 
 
-def ladder(lists: DataFrame, users: DataFrame, short_history: int) -> DataFrame:
+def bucket(sequences: DataFrame, number: int, many: int) -> DataFrame:
+    """The SEQUENCES rows of one of `many` buckets of users: whole files, whose users share a hash."""
+    if many == 1:
+        return sequences
+    return sequences.where(F.pmod(F.col("file") + F.col("length") + F.col("before"), F.lit(many)) == number)
+
+
+def beside(sequences: DataFrame, *facts: DataFrame | None) -> DataFrame:
+    """SEQUENCES rows with what else the worker has to know of their users (user_id ...), null where nothing is."""
+    for fact in facts:
+        sequences = sequences if fact is None else sequences.join(fact, "user_id", "left")
+    return sequences
+
+
+def ladder(lists: DataFrame, users: DataFrame, conf: Ladder) -> DataFrame:
     """user_id, items, reason of the worker's lists: full_history (at least `short_history` events), short_history,
-    profile_only (no event, but demographics the net looks at), popularity (nothing: the net's prior)."""
+    profile_only (no event, but demographics the net looks at); null where none of the model's rungs of the config
+    holds."""
     events = F.coalesce("history", F.lit(0))
-    reason = (
-        F.when((events > 0) & (events >= short_history), "full_history").when(events > 0, "short_history")
-        .when(F.col("known"), "profile_only").otherwise("popularity")
-    )  # fmt: skip
+    holds = {
+        "full_history": (events > 0) & (events >= conf.short_history), "short_history": events > 0,
+        "profile_only": (events == 0) & F.col("known"),
+    }  # fmt: skip
+    # Asked in this order even of rungs that are off: each user has one reason, and gets the model's list or not.
+    reason = F.when(holds["full_history"], "full_history").when(holds["short_history"], "short_history")
+    reason = reason.when(holds["profile_only"], "profile_only")
     return lists.join(users.select("user_id", "history"), "user_id", "left").select(
-        "user_id", "items", reason.alias("reason")
+        "user_id", "items", F.when(reason.isin(list(conf.rungs)), reason).alias("reason")
     )
 
 
@@ -62,10 +86,20 @@ def together(parts: Sequence[DataFrame]) -> DataFrame:
 
 
 def tally(lists: DataFrame) -> DataFrame:
-    """recommender, role, rows, users (distinct) of what was written."""
+    """recommender, role, rows, users (distinct), and rows of each reason, of what was written."""
+    reasons = [F.count_if(F.col("reason") == reason).alias(reason) for reason in REASONS]
     return lists.groupBy("recommender", "role").agg(
-        F.count(F.lit(1)).alias("rows"), F.count_distinct("user_id").alias("users")
+        F.count(F.lit(1)).alias("rows"), F.count_distinct("user_id").alias("users"), *reasons
     )
+
+
+def reasons(found: Sequence[Row]) -> dict[str, dict[str, dict[str, int]]]:
+    """recommender -> role -> reason -> lists, of the rows of `tally`."""
+    out: dict[str, dict[str, dict[str, int]]] = {}
+    for row in sorted(found, key=lambda r: (r["recommender"], r["role"])):
+        told = {reason: int(row[reason]) for reason in REASONS if row[reason]}
+        out.setdefault(row["recommender"], {})[row["role"]] = told
+    return out
 
 
 def compared(
@@ -76,6 +110,21 @@ def compared(
     got = {name: {role: rows.get((name, role), (0, 0))[0] for role in due} for name in names}
     wrong = [(name, role) for name in names for role, n in due.items() if rows.get((name, role), (0, 0)) != (n, n)]
     return got, wrong
+
+
+def proven(users: DataFrame, lists: DataFrame, names: Sequence[str], rows: Rows) -> tuple[int, dict[str, Any]]:
+    """(rows due in all, facts for the manifest) of what was written: users due by role, lists by recommender and role,
+    and by reason. DataError D710 where a user due has not exactly one list. rows: the few rows of a small frame."""
+    counted = rows(users.groupBy("role").agg(F.count(F.lit(1)).alias("n")))
+    due = {r["role"]: int(r["n"]) for r in sorted(counted, key=lambda r: str(r["role"]))}
+    found = rows(tally(lists))
+    got, wrong = compared(due, found, names)
+    for name, role in wrong:
+        some = [r["user_id"] for r in rows(differing(lists, users, name, role))]
+        raise DataError("D710", f"{due[role]:,} users in, {got[name][role]:,} lists out", f"{name} · {role}",
+                        f"users whose lists are not exactly one: {some}")  # fmt: skip
+    told = {"users": f"{max(due.values(), default=0):,}", "recommenders": len(names)}
+    return sum(due.values()) * len(names), {"users": due, "scored": got, "reasons": reasons(found), "told": told}
 
 
 def differing(lists: DataFrame, users: DataFrame, recommender: str, role: str, n: int = 5) -> DataFrame:

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from typing import Any
 
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
+from lstmrec import files, versions
 from lstmrec.contracts import tables
-from lstmrec.scoring.options import CHUNK, COLUMNS, ENCODED, LISTS_DDL, Options
+from lstmrec.scoring.options import CHUNK, ENCODED, HIDDEN, LISTS_DDL, SEGMENT, Options, looked_at
 
 
 def item_vectors(encoded: DataFrame, options: Options, total: int) -> DataFrame:
@@ -25,11 +27,14 @@ def item_vectors(encoded: DataFrame, options: Options, total: int) -> DataFrame:
 
 
 def recommend(sequences: DataFrame, options: Options) -> DataFrame:
-    """SEQUENCES rows -> user_id, items, known: one row for each."""
+    """SEQUENCES rows (with `segment` and `hidden` where filters ask for them) -> user_id, items, known: one row for
+    each."""
 
     def body(batches: Iterator[Any]) -> Iterator[Any]:
         from lstmrec.scoring import worker
 
         return worker.recommend(batches, options)
 
-    return sequences.select(*COLUMNS).mapInArrow(body, LISTS_DDL)
+    asked = [name for name in (SEGMENT, HIDDEN) if name in sequences.columns]
+    model = files.join(versions.folder(options.root, tables.BUNDLE.name, options.bundle), "model.json")
+    return sequences.select(*looked_at(json.loads(files.read_text(model))), *asked).mapInArrow(body, LISTS_DDL)

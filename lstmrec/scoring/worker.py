@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import torch
+from safetensors import safe_open
 
 from lstmrec import files, versions
 from lstmrec.contracts import tables
@@ -21,12 +23,13 @@ from lstmrec.contracts.kinds import arrow_type
 from lstmrec.contracts.manifest import digest
 from lstmrec.model import rank
 from lstmrec.model.batch import batch_of
-from lstmrec.model.build import load
+from lstmrec.model.build import MODEL, WEIGHTS, build, load
 from lstmrec.model.net import Net
+from lstmrec.model.spec import NetSpec
 from lstmrec.scoring import items as item_files
-from lstmrec.scoring import local
+from lstmrec.scoring import local, shown
 from lstmrec.scoring.items import Items
-from lstmrec.scoring.options import COLUMNS, Options
+from lstmrec.scoring.options import COLUMNS, HIDDEN, SEGMENT, Options
 
 _ITEMS = arrow_type(tables.RECOMMENDATIONS.column("items").kind)
 SCHEMA = pa.schema([("user_id", pa.string()), ("items", _ITEMS), ("known", pa.bool_())])
@@ -34,11 +37,29 @@ SCHEMA = pa.schema([("user_id", pa.string()), ("items", _ITEMS), ("known", pa.bo
 
 @lru_cache(maxsize=2)
 def the_net(root: str, version: str) -> Net:
-    """The bundle's net, its files checked against their digests (D106), loaded once a process."""
-    torch.set_num_threads(1)  # one thread a Spark core
+    """The bundle's net, loaded once a process."""
+    return load(_bundle(root, version))
+
+
+@lru_cache(maxsize=2)
+def the_user_side(root: str, version: str) -> Net:
+    """The bundle's net with an item tower of no item, which the mapped vectors stand in for: a million embeddings in
+    every process would be half a GB each. Once a process."""
+    folder = Path(_bundle(root, version))
+    spec = NetSpec.from_dict(json.loads((folder / MODEL).read_text(encoding="utf-8")))
+    net = build(replace(spec, trained=FIRST, inputs=("id",)), 0)
+    with safe_open(str(folder / WEIGHTS), "pt") as weights:
+        names = [name for name in list(weights.keys()) if not name.startswith("item.")]
+        net.load_state_dict({name: weights.get_tensor(name).clone() for name in names}, strict=False)
+    return net.eval()
+
+
+def _bundle(root: str, version: str) -> str:
+    """The folder of a bundle's files on this host, checked against their digests (D106)."""
+    torch.set_num_threads(1)  # one thread a Spark core: whatever a worker computes, it has a bundle first
     manifest = versions.load(root, tables.BUNDLE, version)
     if files.is_local(root):
-        return load(str(files.local(versions.verify_files(root, manifest))))
+        return str(files.local(versions.verify_files(root, manifest)))
 
     def fetch(folder: Path) -> None:
         for f in manifest.files:
@@ -48,7 +69,7 @@ def the_net(root: str, version: str) -> Net:
                     shutil.copyfileobj(source, target)
 
     folder = local.once(f"bundle-{digest([root, version, manifest.fingerprint])[:32]}", fetch)
-    return load(versions.verify_files(root, manifest, str(folder)))
+    return versions.verify_files(root, manifest, str(folder))
 
 
 @lru_cache(maxsize=2)
@@ -56,7 +77,11 @@ def the_items(root: str, version: str, bundle: str) -> Items:
     """The item matrix, mapped; its files are made once a host."""
     manifest = versions.load(root, tables.ITEM_VECTORS, version)
     name = f"items-{digest([root, version, manifest.fingerprint, bundle])[:32]}"
-    return item_files.opened(local.once(name, lambda to: item_files.write(to, the_net(root, bundle), root, manifest)))
+
+    def make(folder: Path) -> None:  # with the whole net, which only the process that makes the files ever has
+        item_files.write(folder, load(_bundle(root, bundle)), root, manifest)
+
+    return item_files.opened(local.once(name, make))
 
 
 def item_vectors(batches: Iterator[pa.RecordBatch], options: Options, total: int) -> Iterator[pa.RecordBatch]:
@@ -69,7 +94,7 @@ def recommend(batches: Iterator[pa.RecordBatch], options: Options) -> Iterator[p
 
     Every row in is one row out. The list is the exact top-K (`model.rank.serve`), whatever the batches.
     """
-    net = the_net(options.root, options.bundle)
+    net = the_user_side(options.root, options.bundle)
     items = the_items(options.root, options.items, options.bundle)
     for batch in batches:
         if batch.num_rows:
@@ -78,21 +103,28 @@ def recommend(batches: Iterator[pa.RecordBatch], options: Options) -> Iterator[p
 
 @dataclass(frozen=True)
 class _Class:
-    """Rows of one length class as 2-D columns, and their places in the Arrow batch."""
+    """Rows of one length class and segment as 2-D columns, and their places in the Arrow batch."""
 
     at: np.ndarray
     columns: dict[str, np.ndarray]
+    segment: str = ""
 
 
 def _lists(batch: pa.RecordBatch, net: Net, items: Items, options: Options) -> pa.RecordBatch:
-    column = {name: batch.column(batch.schema.get_field_index(name)) for name in COLUMNS}
+    there = [name for name in (*COLUMNS, SEGMENT, HIDDEN) if name in batch.schema.names]
+    column = {name: batch.column(batch.schema.get_field_index(name)) for name in there}
+    hidden = column.pop(HIDDEN, None)
+    rules = shown.the_rules(options.rules, options.most, len(items.bias)) if options.rules else None
     chosen = np.zeros((batch.num_rows, options.k), np.int64)
     scores = np.full((batch.num_rows, options.k), -np.inf, np.float32)
     known = np.zeros(batch.num_rows, bool)
-    for parts in _packed(_classes(column), options.rows):
+    for parts in packed(classes(column), options.rows):
         at = np.concatenate([p.at for p in parts])
         made = batch_of(*[p.columns for p in parts])
-        best, score = rank.serve(net, made.padded(options.rows), items.vectors, items.bias, options.k, options.block)
+        allowed, caps = rules.of(parts[0].segment) if rules else (None, None)
+        away = None if hidden is None else shown.pairs(hidden.take(pa.array(at)))
+        best, score = rank.serve(net, made.padded(options.rows), items.vectors, items.bias, options.k, options.block,
+                                 allowed, away, caps, items.longest)  # fmt: skip
         chosen[at], scores[at] = best[: len(at)].numpy(), score[: len(at)].numpy()
         known[at] = (made.static > 1).any(1).numpy() & net.spec.use_static
     return pa.RecordBatch.from_arrays(
@@ -114,13 +146,18 @@ def _structs(chosen: np.ndarray, scores: np.ndarray, ids: pa.Array) -> pa.ListAr
     return pa.ListArray.from_arrays(pa.array(offsets, pa.int32()), values)
 
 
-def _classes(column: dict[str, Any]) -> list[_Class]:
-    """The rows by length class, shorter first: rows of one class have lists of one size."""
+def classes(column: dict[str, Any]) -> list[_Class]:
+    """The rows by segment and length class, shorter first: rows of one class have lists of one size."""
     length, before = (column[name].to_numpy(zero_copy_only=False) for name in ("length", "before"))
-    order = np.lexsort((np.arange(len(length)), before, length))
-    key = np.stack([length[order], before[order]], 1)
+    names, segment = [""], np.zeros(len(length), np.int64)
+    if SEGMENT in column:
+        coded = column[SEGMENT].fill_null("").dictionary_encode()
+        names, segment = coded.dictionary.to_pylist(), coded.indices.to_numpy(zero_copy_only=False)
+    order = np.lexsort((np.arange(len(length)), before, length, segment))
+    key = np.stack([length[order], before[order], segment[order]], 1)
     cuts = np.flatnonzero((key[1:] != key[:-1]).any(1)) + 1
-    return [_Class(at, {n: _dense(a.take(pa.array(at)), n) for n, a in column.items() if n != "user_id"})
+    dense = {n: a for n, a in column.items() if n not in ("user_id", SEGMENT)}
+    return [_Class(at, {n: _dense(a.take(pa.array(at)), n) for n, a in dense.items()}, names[segment[at[0]]])
             for at in np.split(order, cuts)]  # fmt: skip
 
 
@@ -130,21 +167,24 @@ def _dense(array: pa.Array, name: str) -> np.ndarray:
     if not pa.types.is_list(array.type):
         return np.asarray(array.to_numpy(zero_copy_only=False))
     sizes = np.diff(array.offsets.to_numpy())
-    if len(set(sizes.tolist())) > 1:
+    if sizes.min() != sizes.max():
         raise DataError("D704", f"lists of {sizes.min()} and {sizes.max()} in one class", f"table sequences · {name}",
                         "run s5_sequence")  # fmt: skip
     return np.asarray(array.flatten().to_numpy(zero_copy_only=False)).reshape(len(array), int(sizes[0]))
 
 
-def _packed(classes: list[_Class], rows: int) -> Iterator[list[_Class]]:
-    """Batches of at most `rows` rows, a class followed by the next one."""
+def packed(classes: list[_Class], rows: int) -> Iterator[list[_Class]]:
+    """Batches of at most `rows` rows, a class followed by the next one of its segment."""
     pack: list[_Class] = []
     room = rows
     for one in classes:
         low = 0
+        if pack and pack[-1].segment != one.segment:
+            yield pack
+            pack, room = [], rows
         while low < len(one.at):
             high = min(low + room, len(one.at))
-            pack.append(_Class(one.at[low:high], {n: a[low:high] for n, a in one.columns.items()}))
+            pack.append(_Class(one.at[low:high], {n: a[low:high] for n, a in one.columns.items()}, one.segment))
             room -= high - low
             low = high
             if room == 0:

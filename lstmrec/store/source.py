@@ -153,29 +153,28 @@ def _urls(path: str, there: Mapping[str, Any]) -> dict[str, str]:
 
 
 def fingerprints(conf: Config) -> dict[str, str]:
-    """Source -> what identifies its rows: (path, size, modification or etag) of each file; in a package the path
-    inside it, size and sha256, so that it does not matter where the package lies. A source whose files cannot be
-    listed (a catalogue table) counts as new each time.
-
-    ConfigError C302 where a source is inside the run's root, or the root inside a source.
-    """
-    out: dict[str, str] = {}
+    """Source of s1 -> its `fingerprint`."""
     sources = {"events": conf.clean.events, "items": conf.clean.items, "users": conf.clean.users}
-    for name, source in sources.items():
-        if source is None:
-            continue
-        key = f"clean.{name}"
-        if source.format == "table":
-            out[f"source:{name}"] = uuid.uuid4().hex
-            continue
-        parts: list[Any] = []
-        for given in source.path:
-            path = resolve(given, key)
-            _apart(conf.root, given, path, key)
-            listed = found(given, path, key)
-            parts.append([_file(given, file, info) for file, info in listed.items()] or uuid.uuid4().hex)
-        out[f"source:{name}"] = digest(parts)
-    return out
+    return {f"source:{name}": fingerprint(conf.root, source, f"clean.{name}")
+            for name, source in sources.items() if source is not None}  # fmt: skip
+
+
+def fingerprint(root: str, source: Source, key: str) -> str:
+    """What identifies a source's rows: (path, size, modification or etag) of each file; in a package the path inside
+    it, size and sha256, so that it does not matter where the package lies. A source whose files cannot be listed (a
+    catalogue table) counts as new each time.
+
+    ConfigError C302 where the source is inside the run's root, or the root inside the source.
+    """
+    if source.format == "table":
+        return uuid.uuid4().hex
+    parts: list[Any] = []
+    for given in source.path:
+        path = resolve(given, key)
+        _apart(root, given, path, key)
+        listed = found(given, path, key)
+        parts.append([_file(given, file, info) for file, info in listed.items()] or uuid.uuid4().hex)
+    return digest(parts)
 
 
 def _file(given: str, file: str, info: Any) -> list[Any]:

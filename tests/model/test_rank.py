@@ -5,10 +5,13 @@ from typing import Any
 
 import pytest
 import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from torch import Tensor
 
+from lstmrec.contracts.errors import DataError
 from lstmrec.model.batch import Batch, Catalogue
-from lstmrec.model.rank import scores_all, serve
+from lstmrec.model.rank import norm, scores_all, serve
 from tests.model import worlds
 
 CAT = worlds.catalogue()
@@ -25,7 +28,7 @@ def argsort(scores: Tensor, k: int) -> tuple[list[list[int]], list[list[float]]]
 
 
 def same(net: Any, batch: Batch, vectors: Tensor, bias: Tensor, k: int, **options: Any) -> Tensor:
-    oracle = scores_all(net, batch, vectors, bias, options.get("allowed"), exact=True)
+    oracle = scores_all(net, batch, vectors, bias, options.get("allowed"), exact=True, hidden=options.get("hidden"))
     want, values = argsort(oracle, k)
     items, scores = serve(net, batch, vectors, bias, k, **options)
     assert items.tolist() == want
@@ -92,7 +95,8 @@ def test_learn_gives_history_items_their_own_score_at_the_cut() -> None:
 def test_users_without_events_and_batch_mates(history: str) -> None:
     net = worlds.net(history=history, **worlds.RICH)
     vectors, bias = (
-        t.detach() for t in net.item_vectors(Catalogue(CAT.ids, CAT.counts, CAT.tags, CAT.text, CAT.numeric))
+        t.detach()
+        for t in net.item_vectors(Catalogue(CAT.ids, CAT.counts, CAT.tags, CAT.text, CAT.numeric, CAT.vectors))
     )
     columns = worlds.columns(rows=8)
     whole = serve(net, worlds.batch_of(columns).padded(16), vectors, bias, 10)
@@ -106,3 +110,58 @@ def test_users_without_events_and_batch_mates(history: str) -> None:
     items, scores = serve(net, cold, vectors, bias, 10)
     assert items.shape == (1, 10) and (items >= 2).all() and torch.isfinite(scores).all()
     same(net, cold, vectors, bias, 10)
+
+
+@pytest.mark.parametrize("history", ["filter", "learn", "ignore"])
+def test_hidden_pairs_stand_in_for_what_the_history_hides(history: str) -> None:
+    net = worlds.net(history=history, **worlds.RICH).eval()
+    vectors, bias = (t.detach() for t in net.item_vectors(CAT))
+    batch = worlds.batch()
+    had = [(r, i) for r in range(batch.rows) for i in batch.items[r].tolist() if i >= 2]
+    pairs = [(r, i) for r, i in had if i % 2] + [(r, 2 + r) for r in range(batch.rows)]
+    hidden = (torch.tensor([r for r, _ in pairs]), torch.tensor([i for _, i in pairs]))
+    items, _ = serve(net, batch, vectors, bias, 30, hidden=hidden)
+    shown = {(r, i) for r in range(batch.rows) for i in items[r].tolist() if i}
+    assert shown == {(r, i) for r in range(batch.rows) for i in range(2, 30)} - set(pairs)
+    same(net, batch, vectors, bias, 10, hidden=hidden, block=7)
+    none = (hidden[0][:0], hidden[1][:0])
+    items, _ = serve(net, batch, vectors, bias, 30, hidden=none)
+    assert all(len(set(row) - {0}) == 28 for row in items.tolist())
+
+
+@settings(max_examples=25, deadline=None)
+@given(
+    seed=st.integers(0, 99), n=st.integers(8, 700), distinct=st.integers(1, 60), k=st.sampled_from([1, 10, 37]),
+    block=st.sampled_from([16, 50, 256, 4096]), history=st.sampled_from(["filter", "learn", "ignore"]),
+    step=st.sampled_from([0.0, 6e-8, 3e-7, 1e-5]),
+)  # fmt: skip
+def test_near_ties_that_fp32_orders_wrongly(
+    seed: int, n: int, distinct: int, k: int, block: int, history: str, step: float
+) -> None:
+    """Few distinct vectors, each many times and some bits off: more near-ties than candidates, all within fp32's error,
+    rising with the index, so that fp32 and float64 disagree about who is in."""
+    net = worlds.net(seed % 5, history=history, dim=32)
+    generator = torch.Generator().manual_seed(seed)
+    vectors = torch.randn(distinct, 32, generator=generator)[torch.randint(distinct, (n,), generator=generator)]
+    vectors = vectors * (1 + step * torch.randint(0, 4, (n, 1), generator=generator))
+    bias = torch.randn(3, generator=generator)[torch.randint(3, (n,), generator=generator)]
+    same(net, worlds.batch(seed=seed, n_items=n), vectors, bias, k, block=block)
+
+
+def test_a_known_norm_changes_nothing() -> None:
+    net = worlds.net()
+    vectors, bias = (t.detach() for t in net.item_vectors(CAT))
+    batch = worlds.batch()
+    for a, b in zip(serve(net, batch, vectors, bias, 9), serve(net, batch, vectors, bias, 9, longest=norm(vectors)),
+                    strict=True):  # fmt: skip
+        assert torch.equal(a, b)
+
+
+def test_a_user_vector_that_is_no_number_is_refused() -> None:
+    net = worlds.net()
+    vectors, bias = (t.detach() for t in net.item_vectors(CAT))
+    with torch.no_grad():
+        net.user.norm.weight[0] = torch.inf
+    with pytest.raises(DataError) as caught:
+        serve(net, worlds.batch(), vectors, bias, 5)
+    assert caught.value.code == "D706"

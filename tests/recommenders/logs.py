@@ -7,6 +7,8 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from lstmrec.recommenders.lists import Shown
+
 DAY = 86_400_000_000
 DDL = "user_id string, item_id string, time bigint, position bigint, role string, index int"
 Event = tuple[str, str, int | None, int | None, str, int]
@@ -58,13 +60,14 @@ def filled(
     return out
 
 
-def run(spark: Any, module: Any, entry: Any, rows: list[Event], users: list[str], cut: int | None, k: int, hide: bool
-        ) -> dict[str, tuple[list[tuple[str, float]], str]]:  # fmt: skip
+def run(spark: Any, module: Any, entry: Any, rows: list[Event], users: list[str], cut: int | None, k: int,
+        hide: bool | Shown) -> dict[str, tuple[list[tuple[str, float]], str]]:  # fmt: skip
     """user -> (list of (item, score), reason) of fit and score; ranks are checked here, and one row a user."""
+    shown = hide if isinstance(hide, Shown) else Shown("history" if hide else "none")
     frame = spark.createDataFrame(rows, DDL).repartition(3)
     who = spark.createDataFrame([(u,) for u in users], "user_id string")
     fitted = module.fit(frame.where("role = 'train'"), entry)
-    found = module.score(who, frame, fitted, entry, cut, k, hide)
+    found = module.score(who, frame, fitted, entry, cut, k, shown)
     assert found.columns == ["user_id", "items", "reason"]
     got = found.collect()
     assert sorted(r["user_id"] for r in got) == sorted(users)

@@ -6,6 +6,7 @@ import pytest
 
 from lstmrec.config.score import Popularity
 from lstmrec.recommenders import popularity
+from lstmrec.recommenders.lists import Shown
 from tests.recommenders import logs
 
 USERS = [f"u{i}" for i in range(12)] + ["stranger"]
@@ -27,5 +28,5 @@ def test_equals_a_plain_count(spark: Any, days: int | None, hide: bool, k: int) 
 def test_an_empty_history_gives_empty_lists(spark: Any) -> None:
     frame = spark.createDataFrame([], logs.DDL)
     who = spark.createDataFrame([("a",)], "user_id string")
-    got = popularity.score(who, frame, {}, Popularity(kind="popularity"), None, 3, True).collect()
+    got = popularity.score(who, frame, {}, Popularity(kind="popularity"), None, 3, Shown("history")).collect()
     assert [(r["user_id"], r["items"]) for r in got] == [("a", [])]

@@ -16,7 +16,7 @@ from lstmrec.contracts.manifest import DataFile, Manifest
 from lstmrec.model.build import save
 from lstmrec.model.net import Net
 from lstmrec.scoring import worker
-from lstmrec.scoring.options import COLUMNS, Options
+from lstmrec.scoring.options import COLUMNS, ENCODED, Options
 from tests.model import worlds
 
 VERSION = "0123456789ab-00000000"
@@ -34,7 +34,7 @@ def encoded(n: int = 30, trained: int = 24, seed: int = 0) -> list[dict[str, Any
     return [
         {"item": i, "item_id": f"item {i}", "title": None, "id": int(made.ids[i]), "count": int(made.counts[i]),
          "tags": made.tags[i][made.tags[i] > 0].tolist(), "text": made.text[i].tolist(),
-         "numeric": made.numeric[i].tolist()}
+         "numeric": made.numeric[i].tolist(), "vectors": made.vectors[i].tolist()}
         for i in range(2, n)
     ]  # fmt: skip
 
@@ -113,7 +113,7 @@ def matrix(net: Net, rows: list[dict[str, Any]]) -> tuple[np.ndarray, np.ndarray
     """The item vectors of all rows in one pass."""
     from lstmrec.scoring.items import tower
 
-    columns = {name: [r[name] for r in rows] for name in ("item", "item_id", "id", "count", "tags", "text", "numeric")}
+    columns = {name: [r[name] for r in rows] for name in ENCODED}
     return tower(net, columns, sum(r["count"] for r in rows))
 
 

@@ -2,6 +2,10 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
+
+from lstmrec.config.score import Ladder
+from lstmrec.contracts.errors import DataError
 from lstmrec.scoring import roles
 
 SPLIT = [
@@ -25,24 +29,42 @@ def test_users_and_histories_of_each_role(spark: Any) -> None:
 
 
 def test_the_ladder_has_a_rung_for_everyone(spark: Any) -> None:
-    users = spark.createDataFrame([("a", 5), ("b", 4), ("c", 0), ("d", 0)], "user_id string, history int")
+    users = spark.createDataFrame([("a", 5), ("b", 4), ("c", 0), ("d", 0), ("e", 2)], "user_id string, history int")
     lists = spark.createDataFrame(
-        [("a", True), ("b", True), ("c", True), ("d", False)], "user_id string, known boolean"
+        [("a", True), ("b", False), ("c", True), ("d", False), ("e", True)], "user_id string, known boolean"
     ).selectExpr("user_id", "cast(array() as array<struct<item_id:string,score:float,rank:int>>) as items", "known")
-    got = {r["user_id"]: r["reason"] for r in roles.ladder(lists, users, 5).collect()}
-    assert got == {"a": "full_history", "b": "short_history", "c": "profile_only", "d": "popularity"}
-    none = {r["user_id"]: r["reason"] for r in roles.ladder(lists, users, 0).collect()}
-    assert none["b"] == "full_history" and none["d"] == "popularity"
+
+    def got(**more: Any) -> dict[str, str]:
+        return {r["user_id"]: r["reason"] for r in roles.ladder(lists, users, Ladder(**more)).collect()}
+
+    assert got() == {"a": "full_history", "b": "short_history", "c": "profile_only", "d": None, "e": "short_history"}
+    assert got(short_history=0)["b"] == "full_history" and got(short_history=0)["d"] is None
+    few = got(rungs=["full_history", "profile_only", "popularity"])  # e has events: the profile is not why
+    assert few == {"a": "full_history", "b": None, "c": "profile_only", "d": None, "e": None}
 
 
 def test_lost_doubled_and_uninvited_users_are_found(spark: Any) -> None:
     users = spark.createDataFrame([("test", u) for u in "abcd"], "role string, user_id string")
     lists = spark.createDataFrame(
-        [("m", "test", u) for u in ("a", "b", "b", "x")], "recommender string, role string, user_id string"
+        [("m", "test", u, "popularity") for u in ("a", "b", "b", "x")],
+        "recommender string, role string, user_id string, reason string",
     )
     tally = roles.tally(lists).collect()
     got, wrong = roles.compared({"test": 4}, tally, ["m", "gone"])
     assert got == {"m": {"test": 4}, "gone": {"test": 0}} and wrong == [("m", "test"), ("gone", "test")]
     assert [r["user_id"] for r in roles.differing(lists, users, "m", "test").collect()] == ["b", "c", "d", "x"]
-    whole = users.selectExpr("'m' as recommender", "role", "user_id")
-    assert roles.compared({"test": 4}, roles.tally(whole).collect(), ["m"])[1] == []
+    with pytest.raises(DataError) as caught:
+        roles.proven(users, lists, ["m"], lambda frame: frame.collect())
+    assert caught.value.code == "D710" and "['b', 'c', 'd', 'x']" in str(caught.value)
+    whole = users.selectExpr("'m' as recommender", "role", "user_id", "'full_history' as reason")
+    rows, facts = roles.proven(users, whole, ["m"], lambda frame: frame.collect())
+    assert rows == 4 and facts["scored"] == {"m": {"test": 4}}
+    assert facts["reasons"] == {"m": {"test": {"full_history": 4}}}
+
+
+def test_buckets_part_the_files(spark: Any) -> None:
+    rows = [(f, length, before) for f in range(5) for length in (8, 16) for before in (0, 4)]
+    frame = spark.createDataFrame(rows, "file int, length int, before int")
+    parts = [[tuple(r) for r in roles.bucket(frame, b, 3).collect()] for b in range(3)]
+    assert sorted(x for part in parts for x in part) == sorted(rows) and all(parts)
+    assert roles.bucket(frame, 0, 1) is frame

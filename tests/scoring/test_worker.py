@@ -13,6 +13,7 @@ from lstmrec.contracts.errors import DataError
 from lstmrec.model import rank
 from lstmrec.model.batch import batch_of
 from lstmrec.scoring import worker
+from lstmrec.scoring.options import looked_at
 from tests.model import worlds
 from tests.scoring import bundles
 
@@ -112,6 +113,17 @@ def test_the_net_is_loaded_once_a_process(tmp_path: Path, monkeypatch: pytest.Mo
     assert torch.get_num_threads() == 1
 
 
+def test_lists_need_no_item_embedding(tmp_path: Path) -> None:
+    root, net, _ = root_of(tmp_path, history="learn")
+    mine = worker.the_user_side(str(root), bundles.VERSION)
+    theirs = {name: w for name, w in net.state_dict().items() if not name.startswith("item.")}
+    found = {name: w for name, w in mine.state_dict().items() if not name.startswith("item.")}
+    assert found.keys() == theirs.keys() and all(torch.equal(found[name], w) for name, w in theirs.items())
+    assert sum(p.numel() for p in mine.item.parameters()) <= 4 * net.spec.dim + 8
+    bundles.listed(bundles.sequences(), bundles.options(root))
+    assert worker.the_net.cache_info().currsize == 1  # of the item vectors above, not of the lists
+
+
 def test_a_bundle_with_a_flipped_bit_is_refused(tmp_path: Path) -> None:
     root, _, _ = root_of(tmp_path)
     file = root / "bundle" / bundles.VERSION / "weights.safetensors"
@@ -151,3 +163,15 @@ def test_a_remote_bundle_is_fetched_once(tmp_path: Path, monkeypatch: pytest.Mon
 def test_executor_side_has_no_pyspark() -> None:
     code = "import lstmrec.scoring.worker, sys; assert 'pyspark' not in sys.modules"
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+@pytest.mark.parametrize("history", ["filter", "learn", "ignore"])
+@pytest.mark.parametrize("rich", [False, True])
+def test_columns_that_the_net_does_not_look_at_are_not_needed(tmp_path: Path, history: str, rich: bool) -> None:
+    switches = {name: rich for name in ("use_static", "use_profile", "use_time", "use_types")}
+    root, net, _ = root_of(tmp_path, history=history, **switches)
+    wanted = looked_at(net.spec.to_dict())
+    assert ("before_counts" in wanted) == (history == "learn") and ("types" in wanted) == rich
+    whole, options = bundles.batches(bundles.sequences(), 100), bundles.options(root)
+    some = [batch.select(wanted) for batch in whole]
+    assert list(worker.recommend(iter(some), options)) == list(worker.recommend(iter(whole), options))

@@ -1,0 +1,97 @@
+"""DRIVER side: each recommender's lists for each role, all under the same filters. No torch, and no action of its own:
+whatever reads, writes or counts is handed in by the job."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from pyspark.sql import DataFrame
+
+from lstmrec.config.run import Config
+from lstmrec.contracts.manifest import digest
+from lstmrec.frames import filters
+from lstmrec.scoring import roles, udf
+from lstmrec.scoring.options import LISTS_DDL, Options
+
+
+@dataclass(frozen=True)
+class Hands:
+    """What the job lends: materialise(frame, name) -> frame read back; kept(make, ddl, name, rows) -> the rows of all
+    buckets (`store.buckets`); empty(frame); kinds: kind -> recommender; shown: `recommenders.lists.Shown`; fallback:
+    `recommenders.fallback.score`."""
+
+    materialise: Callable[[DataFrame, str], DataFrame]
+    kept: Callable[[Callable[[int, int], DataFrame], str, str, int], DataFrame]
+    empty: Callable[[DataFrame], bool]
+    kinds: Mapping[str, Any]
+    shown: Callable[..., Any]
+    fallback: Callable[..., DataFrame]
+
+
+@dataclass(frozen=True)
+class Fill:
+    """Who is to be filled, with what. split, encoded, sequences: tables; users: what `roles.users` makes; ends: role ->
+    its cut, where it has one; rows: role -> SEQUENCES rows; asked: what `store.asked` found; bundle, history: digests
+    of the model and of the split."""
+
+    conf: Config
+    split: DataFrame
+    encoded: DataFrame
+    sequences: DataFrame
+    users: DataFrame
+    ends: Mapping[str, int | None]
+    rows: Mapping[str, int]
+    asked: Any
+    options: Options
+    bundle: str
+    history: str
+    hands: Hands
+
+    def parts(self) -> Iterator[DataFrame]:
+        """RECOMMENDATIONS rows by recommender and role. Those of rules are written down; the model's lie in buckets."""
+        conf, k = self.conf, self.conf.score.k
+        train = self.split.where("role = 'train'")
+        for entry in conf.score.recommenders:
+            kind = self.hands.kinds.get(entry.kind)
+            fitted = {} if kind is None else {
+                name: self.hands.materialise(frame, f"{entry.name}-fitted-{name}")
+                for name, frame in kind.fit(train, entry).items()
+            }  # fmt: skip
+            for role in conf.score.roles:
+                who, past = self.users.where(self.users["role"] == role), roles.history(self.split, role)
+                shown = self.hands.shown(conf.score.filters.hides(conf.sequence.history), self.asked.rules,
+                                         self.asked.whom, self.asked.most, self.ends.get(role))  # fmt: skip
+                if kind is None:
+                    made, mark = self.by_model(entry.name, role, who, past, train, shown), self.bundle
+                else:
+                    cut = self.ends.get(role) or (conf.as_of_us if conf.has_clock else None)
+                    made = kind.score(who, past, fitted, entry, cut, k, shown)
+                    mark = digest([entry.model_dump(mode="json"), self.history])
+                made = filters.with_pins(made, self.asked.pins, self.asked.whom, k)
+                made = roles.rows(made, who, entry.name, role, mark, conf.as_of_us)
+                yield made if kind is None else self.hands.materialise(made, f"{entry.name}-{role}")
+
+    def by_model(self, name: str, role: str, who: DataFrame, past: DataFrame, train: DataFrame, shown: Any
+                 ) -> DataFrame:  # fmt: skip
+        """user_id, items, reason: the net's lists, bucket by bucket, and the fallback's for whom it has no rung."""
+        hidden = filters.hidden_lists(past, self.encoded, shown.seen, shown.cut_us,
+                                      self.conf.sequence.history == "filter")  # fmt: skip
+        if hidden is not None:
+            hidden = self.hands.materialise(hidden, f"{name}-{role}-hidden")
+        mine = self.sequences.where(self.sequences["role"] == role)
+
+        def bucket(number: int, many: int) -> DataFrame:
+            some = roles.beside(roles.bucket(mine, number, many), hidden, self.asked.whom)
+            return udf.recommend(some, self.options)
+
+        lists = self.hands.kept(bucket, LISTS_DDL, f"{name}-{role}", self.rows[role])
+        made = roles.ladder(lists, who, self.conf.score.ladder)
+        low = made.where("reason IS NULL")
+        if self.hands.empty(low):
+            return made
+        # The model shows the catalogue alone, and so does what stands in for it.
+        train = train.join(self.encoded.select("item_id"), "item_id", "left_semi")
+        rest = self.hands.fallback(low, train, past, self.asked.values, self.conf.score.k, shown)
+        return made.where("reason IS NOT NULL").unionByName(rest)

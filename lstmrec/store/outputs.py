@@ -1,0 +1,109 @@
+"""Copies of committed lists for other systems: JSON lines and a database's table, by Spark's own writers.
+
+A version never changes, so a copy is made once: a marker in the run's root says that it is whole, and what a stopped
+run left half done is made again (a folder) or completed (a table, where no row is put in twice).
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from typing import Any
+
+from py4j.protocol import Py4JError  # type: ignore[import-untyped]  # it has no types
+from pyspark.errors import PySparkException
+from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import functions as F
+
+from lstmrec import files
+from lstmrec.config.run import Config
+from lstmrec.config.score import Jdbc, Output
+from lstmrec.contracts import tables
+from lstmrec.contracts.errors import ConfigError, DataError, ResourceError
+from lstmrec.contracts.manifest import Manifest, digest
+from lstmrec.store.read import read_version
+
+KEY = ("version", "recommender", "role", "user_id")
+
+
+def owed(conf: Config, manifest: Manifest) -> list[str]:
+    """Which copies of a version the config asks for and nobody has finished: `jsonl`, `jdbc`."""
+    asked = {"jsonl": conf.score.output.jsonl, "jdbc": conf.score.output.jdbc}
+    return [name for name, to in asked.items() if to and not files.exists(_marker(conf, manifest, name))]
+
+
+def write(spark: SparkSession, conf: Config, manifest: Manifest) -> None:
+    """Make the copies that are owed. ConfigError C702, DataError D721, ResourceError R721: see `_jsonl`, `_jdbc`."""
+    for name in owed(conf, manifest):
+        o = conf.score.output
+        rows = copied(read_version(spark, conf.root, tables.RECOMMENDATIONS, manifest), o, manifest.version)
+        if name == "jsonl" and o.jsonl:
+            _jsonl(rows, o.jsonl, manifest.version)
+        if name == "jdbc" and o.jdbc:
+            _jdbc(spark, rows, o.jdbc, manifest.version)
+        files.create(_marker(conf, manifest, name), b"{}")
+
+
+def copied(lists: DataFrame, conf: Output, version: str) -> DataFrame:
+    """version, recommender, role, user_id, reason, history, model, as_of, and items, or with explode item_id, score,
+    rank: RECOMMENDATIONS rows of the roles and recommenders asked for."""
+    rows = lists.where(F.col("role").isin(list(conf.roles)))
+    if conf.recommenders is not None:
+        rows = rows.where(F.col("recommender").isin(list(conf.recommenders)))
+    whose = ["recommender", "role", "user_id", "reason", "history", "model", "as_of"]
+    rows = rows.select(F.lit(version).alias("version"), *whose, "items")
+    return rows.select(*KEY, *whose[3:], F.inline("items")) if conf.explode else rows
+
+
+def _marker(conf: Config, manifest: Manifest, name: str) -> str:
+    o = conf.score.output
+    to: Any = o.jsonl if name == "jsonl" else [o.jdbc.url, o.jdbc.table] if o.jdbc else None
+    key = digest([name, to, o.explode, o.roles, o.recommenders])[:16]
+    return files.join(conf.root, "_copies", manifest.version, f"{name}-{key}.json")
+
+
+def _jsonl(rows: DataFrame, place: str, version: str) -> None:
+    """PLACE/VERSION/*.json, a row a line. What lies there has no marker of ours: it is half done, and made again."""
+    mine = files.join(place, version)
+    files.remove(mine)
+    rows.write.mode("errorifexists").option("ignoreNullFields", "false").json(mine)
+
+
+def _jdbc(spark: SparkSession, rows: DataFrame, to: Jdbc, version: str) -> None:
+    """Put the rows into the table that it has not yet of this version; it is made where it is not there.
+
+    ConfigError C702 where the password's variable is not set; DataError D721 for a table with other columns;
+    ResourceError R721 for whatever the database refuses.
+    """
+    key = [*KEY, "rank"] if "rank" in rows.columns else list(KEY)
+    if "items" in rows.columns:
+        rows = rows.withColumn("items", F.to_json("items"))
+    options = {**to.options, "url": to.url, "dbtable": to.table} | ({"user": to.user} if to.user else {})
+    if to.password_env:
+        if to.password_env not in os.environ:
+            raise ConfigError("C702", f"environment variable {to.password_env} is not set",
+                              "score.output.jdbc.password_env")  # fmt: skip
+        options["password"] = os.environ[to.password_env]
+    there = _tried(lambda: spark.read.format("jdbc").options(**options).load(), to, stop=False)
+    if there is None:
+        _tried(lambda: rows.write.format("jdbc").mode("errorifexists").options(**options).save(), to)
+        return
+    named = {c.lower(): f"`{c}`" for c in there.columns}  # a database has its own opinion of capitals
+    if lacking := [c for c in rows.columns if c not in named]:
+        raise DataError("D721", f"the table has no column {', '.join(lacking)}", f"{to.url} · {to.table}",
+                        f"columns there: {', '.join(there.columns)}; name another table")  # fmt: skip
+    old = there.where(F.col(named["version"]) == version).select(*[F.col(named[c]).alias(c) for c in key])
+    new = rows.join(old, key, "left_anti")
+    _tried(lambda: new.write.format("jdbc").mode("append").options(**options).save(), to)
+
+
+def _tried(act: Callable[[], Any], to: Jdbc, stop: bool = True) -> Any:
+    """The result, or, where the database refuses, R721; without `stop` None: there may be no table."""
+    try:
+        return act()
+    except (PySparkException, Py4JError) as error:
+        if not stop:
+            return None
+        first = next((line for line in str(error).splitlines() if line.strip()), type(error).__name__)
+        raise ResourceError("R721", f"the database refuses: {first}", f"{to.url} · {to.table}",
+                            "the lists are committed: run score again once it does not") from error  # fmt: skip

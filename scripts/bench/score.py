@@ -1,0 +1,231 @@
+"""Scoring speed: ours from Parquet to Parquet, the bare torch limit, Spark's ALS, and two others.
+
+    python scripts/bench/score.py [--users 200000] [--items 3400,100000,1000000] [--peers] [--quick] [--json PATH]
+
+Everything is pinned to one core, Spark has one (`local[1]`), every process one thread, width 128, batches of one size
+on all sides. Ours is SEQUENCES on disk -> `udf.recommend` of the scoring job -> a list a user on disk, a random net
+over random histories (see score_peers/prepare.py), items a user had filtered out. The bare limit is LSTM, GEMM and
+top-K of the same net in one process, nothing else, measured before and after ours. At history 50 and K 10 ours scores
+`--users`; all else is sampled. ratio_bare is the smaller one of 3.4 k and 100 k items. ALS: rank 128, at 100 k items,
+users sampled. --peers: RePlay's and RecTools' SASRec, their own prediction at 3.4 k items, length 50, each in an
+environment of its own, below --venvs. ratio_*: users/s over theirs (wall); ratio_*_cpu: a CPU second, which other load
+on the machine disturbs less. Start of session and worker are told, not counted. The last line is one JSON object.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+from venvs import Failed, environment
+
+HERE = Path(__file__).resolve().parent / "score_peers"
+SPARK = ("--master local[1] --driver-memory {heap} --conf spark.ui.enabled=false "
+         "--conf spark.ui.showConsoleProgress=false pyspark-shell")  # fmt: skip
+NEEDS = {"replay": ["replay-rec[torch]==0.22.0"], "rectools": ["rectools[torch]==0.19.0"]}
+ENV = dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS", "ARROW_NUM_THREADS"), "1") | {"PYTHONWARNINGS": "ignore"}
+WIDTH = 128
+SMALL, LARGE = 3400, 100_000  # catalogues whose ratios are the goal
+Figures = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Case:
+    items: int
+    length: int
+    k: int
+
+    @property
+    def name(self) -> str:
+        return f"{self.items:,} items, history {self.length}, K {self.k}"
+
+    @property
+    def flops(self) -> int:
+        """A user's, products alone: an LSTM of WIDTH units, then scores of all items."""
+        return self.length * 2 * 4 * WIDTH * 2 * WIDTH + 2 * self.items * WIDTH
+
+    @property
+    def goal(self) -> bool:
+        return self.items in (SMALL, LARGE) and (self.length, self.k) == (50, 10)
+
+
+def sasrec_flops(case: Case, blocks: int = 2) -> int:
+    """A user's, products alone: 4 projections, 2 layers of the feed-forward net and attention, then scores."""
+    return blocks * case.length * (12 * WIDTH**2 + 4 * case.length * WIDTH) + 2 * case.items * WIDTH
+
+
+class Bench:
+    """One measurement a method; each prints its figures as they come."""
+
+    def __init__(self, args: argparse.Namespace) -> None:
+        self.args = args
+        self.core = sorted(os.sched_getaffinity(0))[:1]
+
+    def call(self, name: str, *more: object, python: str = sys.executable) -> Figures:
+        command = [python, str(HERE / f"{name}.py"), *map(str, more)]
+        spark = {"PYSPARK_SUBMIT_ARGS": SPARK.format(heap=self.args.heap), "PYSPARK_PYTHON": sys.executable}
+        env = os.environ | ENV | spark | {"LSTMREC_CACHE": str(self.args.dir / "cache")}
+        done = subprocess.run(command, stdout=subprocess.PIPE, text=True, env=env,
+                              preexec_fn=lambda: os.sched_setaffinity(0, self.core))  # fmt: skip
+        if done.returncode:
+            raise Failed(f"{name} ended with {done.returncode}")
+        found: Figures = json.loads(done.stdout.splitlines()[-1]) if done.stdout.strip() else {}
+        if "users_s" in found:
+            print(f"{name}: {found['users_s']:,.0f} users/s", file=sys.stderr, flush=True)
+        return found
+
+    def users(self, case: Case) -> int:
+        """All for the goals; else about as many as `seconds` of a core are enough for."""
+        some = int(self.args.seconds * 5e10 / case.flops)
+        return self.args.users if case.goal else max(256, min(some, self.args.users))
+
+    def root(self, case: Case) -> Path:
+        users = max(self.users(Case(case.items, case.length, k)) for k in self.args.k)
+        root: Path = self.args.dir / f"items-{case.items}-length-{case.length}-users-{users}"
+        self.call("prepare", root, "--items", case.items, "--length", case.length, "--users", users)
+        return root
+
+    def case(self, case: Case) -> Figures:
+        root, how = self.root(case), ["--k", case.k, "--batch", self.args.batch, "--block", self.args.block]
+        bare = [self.call("with_torch", root, *how, "--seconds", self.args.seconds)]
+        ours = self.call("with_lstmrec", root, self.args.dir / "out", *how, "--users", self.users(case))
+        bare.append(self.call("with_torch", root, *how, "--seconds", self.args.seconds))
+        profile = self.call("with_profile", root, *how, "--users", max(1024, self.users(case) // 20))
+        both = {key: sum(b[key] for b in bare) / 2 for key in ("users_s", "users_cpu_s")}
+        return {"ours": ours, "bare": both | {"parts": bare[0]["parts"], "each": bare}, "worker": profile,
+                "ratio": ours["users_s"] / both["users_s"],
+                "ratio_cpu": ours["users_cpu_s"] / both["users_cpu_s"]}  # fmt: skip
+
+    def als(self, case: Case) -> Figures:
+        users = max(256, int(self.args.seconds * 4e7 / case.items))
+        return self.call("with_als", self.args.dir / "als", "--items", case.items, "--k", case.k, "--users", users)
+
+    def peer(self, name: str, case: Case) -> Figures:
+        ours = f"torch=={version('torch').partition('+')[0]}"
+        python = environment(self.args.venvs / f"venv-{name}", [ours, *NEEDS[name]])
+        users = max(1024, int(self.args.seconds * 1e3))
+        return self.call(f"with_{name}", self.args.dir / name, "--items", case.items, "--length", case.length, "--k",
+                         case.k, "--batch", self.args.batch, "--users", users, python=python)  # fmt: skip
+
+
+def shown(cases: dict[Case, Figures]) -> Table:
+    table = Table(title="ours, one core, from Parquet to Parquet")
+    for name in ("", "users/s", "M pairs/s", "bare users/s", "of bare", "of bare, CPU", "core-h a M users",
+                 "MFLOP a user", "session s", "worker s", "worker MiB"):  # fmt: skip
+        table.add_column(name, justify="right" if name else "left")
+    for case, f in cases.items():
+        ours = f["ours"]
+        table.add_row(case.name, f"{ours['users_s']:,.0f}", f"{ours['users_s'] * case.items / 1e6:,.1f}",
+                      f"{f['bare']['users_s']:,.0f}", f"{f['ratio']:.2f}", f"{f['ratio_cpu']:.2f}",
+                      f"{1e6 / ours['users_cpu_s'] / 3600:.3f}", f"{case.flops / 1e6:,.1f}", f"{ours['session_s']:.1f}",
+                      f"{ours['worker_s']:.1f}", f"{ours['worker_anon_bytes'] / 2**20:,.0f}")  # fmt: skip
+    return table
+
+
+def spent(cases: dict[Case, Figures]) -> Table:
+    """Shares of the CPU time end to end: the JVM's, and the worker's by part."""
+    table = Table(title="where the CPU time goes")
+    table.add_column("")
+    names = [*next(iter(cases.values()))["worker"]["parts"]]
+    for name in ["JVM", *names]:
+        table.add_column(name.replace("_", " "), justify="right")
+    for case, f in cases.items():
+        used = f["ours"]["cpu_seconds"]
+        jvm = used.get("java", 0.0) / sum(used.values())
+        parts = [f["worker"]["parts"][name] * (1 - jvm) for name in names]
+        table.add_row(case.name, *(f"{share:.1%}" for share in (jvm, *parts)))
+    return table
+
+
+def facts(cases: dict[Case, Figures], others: dict[str, Figures]) -> Figures:
+    """The headline figures; null: not measured."""
+    goals = {case.items: f for case, f in cases.items() if case.goal}
+    out: Figures = {}
+    for key, suffix in (("ratio", ""), ("ratio_cpu", "_cpu")):
+        found = [f[key] for f in goals.values()]
+        out[f"ratio_bare{suffix}"] = round(min(found), 3) if found else None
+        rate = f"users{suffix}_s"
+        for name, items in (("als", LARGE), ("replay", SMALL), ("rectools", SMALL)):
+            both = items in goals and name in others
+            out[f"ratio_{name}{suffix}"] = round(goals[items]["ours"][rate] / others[name][rate], 3) if both else None
+    return out | {"update_cost_share": None}
+
+
+def numbers(text: str) -> list[int]:
+    return [int(n) for n in text.split(",")]
+
+
+def arguments(argv: Sequence[str] | None = None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--users", type=int, default=200_000)
+    parser.add_argument("--items", type=numbers, default=[SMALL, LARGE, 1_000_000])
+    parser.add_argument("--history", type=numbers, default=[50, 200])
+    parser.add_argument("--k", type=numbers, default=[10, 100])
+    parser.add_argument("--goals", action="store_true", help="history 50 and K 10 alone")
+    parser.add_argument("--batch", type=int, default=256)
+    parser.add_argument("--block", type=int, default=4096, help="items a block of the top-K, ours and bare")
+    parser.add_argument("--seconds", type=float, help="of a core each sample is meant to take; default: 20, quick 2")
+    parser.add_argument("--peers", action="store_true", help="RePlay and RecTools too")
+    parser.add_argument("--quick", action="store_true", help="2,048 users, --goals at 3.4 k and 100 k: that it runs")
+    parser.add_argument("--heap", default="1g", help="of Spark's driver")
+    parser.add_argument("--dir", type=Path, default=Path("runs/bench/score"))
+    parser.add_argument("--venvs", type=Path, default=Path("runs/bench/train"), help="of the training bench: shared")
+    parser.add_argument("--json", type=Path, help="write the figures there too")
+    args = parser.parse_args(argv)
+    if args.quick:
+        args.users, args.items, args.goals = min(args.users, 2048), [n for n in args.items if n <= LARGE], True
+    if args.goals:
+        args.history, args.k = [50], [10]
+    args.seconds = args.seconds or (2.0 if args.quick else 20.0)
+    args.dir, args.venvs = args.dir.resolve(), args.venvs.resolve()
+    args.dir.mkdir(parents=True, exist_ok=True)
+    (args.dir / "cache").mkdir(exist_ok=True, mode=0o700)
+    return args
+
+
+def main() -> None:
+    args = arguments()
+    bench, load = Bench(args), os.getloadavg()[0]
+    cases = [Case(items, length, k) for items in args.items for length in args.history for k in args.k]
+    results = {case: bench.case(case) for case in cases}
+    others: dict[str, Figures] = {}
+    missing: dict[str, str] = {}
+    for name in ["als", *(NEEDS if args.peers else ())]:
+        try:
+            others[name] = bench.als(Case(LARGE, 50, 10)) if name == "als" else bench.peer(name, Case(SMALL, 50, 10))
+        except Failed as error:
+            missing[name] = str(error)
+    console = Console(width=160)
+    console.print(shown(results))
+    console.print(spent(results))
+    for name, f in others.items():
+        print(f"{name}: {f['items']:,} items: {f['users_s']:,.0f} users/s, {f['users_cpu_s']:,.0f} a CPU second, "
+              f"{f['users_s'] * f['items'] / 1e6:,.1f} M pairs/s")  # fmt: skip
+    print(
+        f"SASRec (2 blocks, width {WIDTH}, length 50) at {SMALL:,} items: "
+        f"{sasrec_flops(Case(SMALL, 50, 10)) / 1e6:,.1f} MFLOP a user, ours {Case(SMALL, 50, 10).flops / 1e6:,.1f}"
+    )
+    for name, why in missing.items():
+        print(f"{name} was not measured: {why}")
+    told = {case.name: f for case, f in results.items()}
+    line = json.dumps(facts(results, others) | {
+        "missing": missing, "load_before": round(load, 2), "batch": args.batch, "block": args.block, "results": told,
+        "others": others,
+    })  # fmt: skip
+    if args.json:
+        args.json.write_text(line + "\n", encoding="utf-8")
+    print(line)
+
+
+if __name__ == "__main__":
+    main()

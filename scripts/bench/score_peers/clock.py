@@ -1,0 +1,62 @@
+"""Wall and CPU seconds of a process and of what it started; runs in any peer's environment. Linux only."""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from pathlib import Path
+
+_TICK = os.sysconf("SC_CLK_TCK")
+
+
+def family(pid: int | None = None) -> list[int]:
+    """This process (or another) and all below it."""
+    mine = [pid or os.getpid()]
+    for task in Path(f"/proc/{mine[0]}/task").glob("*/children"):
+        try:
+            mine += [p for child in task.read_text().split() for p in family(int(child))]
+        except OSError:  # ended meanwhile
+            continue
+    return mine
+
+
+def cpu() -> dict[str, float]:
+    """CPU seconds by program name (`java`, `python`), those of ended children included."""
+    out: dict[str, float] = {}
+    for pid in family():
+        try:
+            name, rest = Path(f"/proc/{pid}/stat").read_text().split("(", 1)[1].rsplit(")", 1)
+        except OSError:
+            continue
+        kind = "java" if name == "java" else "python"
+        out[kind] = out.get(kind, 0.0) + sum(map(int, rest.split()[11:15])) / _TICK
+    return out
+
+
+def anonymous(pids: list[int]) -> int:
+    """Resident bytes of the largest of some Python processes that are its own: mapped files are not counted."""
+    most = 0
+    for pid in pids:
+        try:
+            lines = Path(f"/proc/{pid}/status").read_text().splitlines()
+        except OSError:
+            continue
+        fields = dict(line.split(":", 1) for line in lines if ":" in line)
+        if fields["Name"].strip() != "java":
+            most = max(most, int(fields.get("RssAnon", "0 kB").split()[0]) * 1024)
+    return most
+
+
+class Clock:
+    """Runs from its making to `tell`."""
+
+    def __init__(self) -> None:
+        self.worked, self.began = cpu(), time.perf_counter()
+
+    def tell(self, users: int, items: int, **more: object) -> None:
+        """Print the figures of `users` lists over `items`: one JSON object, the process's last line."""
+        seconds, worked = time.perf_counter() - self.began, cpu()
+        used = {name: round(value - self.worked.get(name, 0.0), 3) for name, value in worked.items()}
+        print(json.dumps({"users_s": users / seconds, "users_cpu_s": users / sum(used.values()), "users": users,
+                          "items": items, "seconds": seconds, "cpu_seconds": used, **more}))  # fmt: skip
