@@ -130,6 +130,8 @@ def root(path: Path, *, recommenders: Sequence[str] = tuple(FIGURES), figures: M
     items = [{"item": n + 2, "item_id": i, "title": t, "id": n + 2, "count": 1, "tags": [], "text": [], "numeric": []}
              for n, (i, t) in enumerate(TITLES.items())]  # fmt: skip
     put(path, tables.ENCODED_ITEMS, items)
+    for table in (tables.VOCABULARY, tables.ENCODED_USERS, tables.USER_PROFILES, tables.SEQUENCES, tables.ITEM_VECTORS):
+        put(path, table, [])
     log = [
         {"epoch": e, "loss": 5.0 - e, "ndcg_10": 0.3 + 0.02 * e - 0.003 * e * e, "seconds": 12.0} for e in range(1, 7)
     ]

@@ -43,6 +43,8 @@ def gather(conf: Config, manifests: Mapping[str, Manifest], rows: Sequence[Mappi
         "funnel": funnel(manifests),
         "training": training(log),
         "slices": slices(rows, [n for n in (ours, theirs) if n], k),
+        "probes": list(told.get("probes", [])),
+        "cold": list(told.get("cold", [])),
         "cost": cost(manifests),
         "lineage": lineage(manifests),
         "config": masked(conf.model_dump(mode="json")),

@@ -37,6 +37,8 @@ def render(facts: Mapping[str, Any]) -> str:
     board = [{"recommender": e["recommender"], "metric": m, "value": v[0], "low": v[1], "high": v[2]}
              for e in facts["leaderboard"] for m, v in e.items() if isinstance(v, list)]  # fmt: skip
     tables = {
+        "probes": csv_link(flat(facts["probes"])),
+        "cold": csv_link(flat(facts["cold"])),
         "leaderboard": csv_link(board),
         "training": csv_link(facts["training"]),
         "slices": csv_link(facts["slices"]),
@@ -65,10 +67,37 @@ def findings(facts: Mapping[str, Any]) -> dict[str, str]:
         out["funnel"] = f"{lost:.1%} of the event rows were refused{top}"
     wins = [s for s in {r["slice"] for r in facts["slices"]} if _ahead(facts, s)]
     out["slices"] = f"The model leads in {len(wins)} of {len({r['slice'] for r in facts['slices']})} slices"
+    out["probes"], out["cold"] = robust(facts["probes"], facts["k"]), placed(facts["cold"])
     slowest = max(facts["cost"], key=lambda c: c["seconds"], default=None)
     total = sum(c["seconds"] for c in facts["cost"])
     out["cost"] = f"{span(total)} in all, {slowest['job']} the longest" if slowest else "No job has run"
     return out
+
+
+def robust(probes: Sequence[Mapping[str, Any]], k: int) -> str:
+    """What the most harmful disturbance leaves of the model's NDCG."""
+    name = f"ndcg_{k}"
+    base = next((p[name][0] for p in probes if p["probe"] == "as it is"), 0.0)
+    dirt = [p for p in probes if str(p["against"]).startswith("model, as it is")]
+    if not dirt or not base:
+        return "How the model takes other histories"
+    worst = min(dirt, key=lambda p: p[name][0])
+    return f"With {worst['probe']} the model keeps {worst[name][0] / base:.0%} of its NDCG@{k}"
+
+
+def placed(rows: Sequence[Mapping[str, Any]]) -> str:
+    """Where items that were never trained on stand."""
+    mine = {r["ranker"]: r["percentile"][0] for r in rows if r["among"] == "all"}
+    if "model" not in mine:
+        return "No user of the test took an item that training had not seen"
+    return f"Items never trained on stand at {mine['model']:.1%} of the ranking, where 0 % is the top and 50 % chance"
+
+
+def flat(rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """Rows whose [value, low, high] are three columns."""
+    return [{f"{name}{end}": v for name, value in row.items()
+             for end, v in (zip(("", "_low", "_high"), value, strict=True) if isinstance(value, list | tuple)
+                            else [("", value)])} for row in rows]  # fmt: skip
 
 
 def _ahead(facts: Mapping[str, Any], name: str) -> bool:

@@ -55,11 +55,14 @@ def told(figures: Mapping[str, Mapping[str, float]], k: int) -> dict[str, str]:
 def protocol(conf: Config) -> str:
     """The key to print beside a figure: split, seen filter, ties, users, inputs of the model."""
     seen = {"filter": "seen items filtered (whole history)", "learn": "seen items scored apart", "ignore": "no filter"}
-    m = conf.train.model
+    shown, m = conf.score.filters, conf.train.model
+    lists = "; lists of eligible items, pins or caps" if shown.rules else ""
+    lists += "" if shown.seen is None else f"; lists hide seen items: {shown.seen}"
     extras = {"demographics": m.use_static, "profile": m.use_profile, "time": m.use_time, "types": m.use_types}
     inputs = [*m.inputs, *(name for name, used in extras.items() if used)]
-    return (f"{conf.split.summary}; {seen[conf.sequence.history]} by the model; full ranking; ties: expected rank; all "
-            f"users of the role; recall and MAP over min(k, targets); model inputs: {', '.join(inputs)}")  # fmt: skip
+    how = f"{seen[conf.sequence.history]} by the model{lists}"
+    return (f"{conf.split.summary}; {how}; full ranking; ties: expected rank; all users of the role; recall and "
+            f"MAP over min(k, targets); model inputs: {', '.join(inputs)}")  # fmt: skip
 
 
 def users_scored(recommendations: Manifest, recommender: str) -> int:

@@ -75,5 +75,5 @@ def test_running_again_goes_on_from_the_checkpoint(
     assert versions.log(str(root), "bundle") == []
     door.walk(job, config(root, epochs=2))
     said = capsys.readouterr().out
-    assert said.count("train  epoch 1/2") == 1 and "goes on from step 12" in said
+    assert said.count("train  epoch 1/2 · loss") == 1 and "goes on from step 12" in said
     assert len(versions.log(str(root), "bundle")) == 1

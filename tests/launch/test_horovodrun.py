@@ -37,7 +37,7 @@ def test_two_ranks_reach_what_one_reaches(
 ) -> None:
     result = start(scenes.conf(root, reader=reader), str(tmp_path / "two"))
     said = capfd.readouterr().out
-    assert said.count("train  epoch 3/3") == 1 and "<stdout>" not in said
+    assert said.count("train  epoch 3/3 · loss") == 1 and "<stdout>" not in said
     alone(config(root), str(tmp_path / "one"))
     one = read_result(str(tmp_path / "one"))
     assert (result.steps, result.positions) == (one.steps, one.positions) and result.ndcg == pytest.approx(one.ndcg)

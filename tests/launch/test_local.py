@@ -16,7 +16,7 @@ from tests.training.tables import config, write_all
 def test_two_ranks_reach_what_one_reaches(root: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     result = start(scenes.conf(root, comm="torch"), str(tmp_path / "two"))
     said = capfd.readouterr().out
-    assert said.count("train  epoch 3/3") == 1  # rank 0 speaks for all
+    assert said.count("train  epoch 3/3 · loss") == 1  # rank 0 speaks for all
     alone(config(root), str(tmp_path / "one"))
     one = read_result(str(tmp_path / "one"))
     assert (result.steps, result.positions) == (one.steps, one.positions) and result.ndcg == pytest.approx(one.ndcg)

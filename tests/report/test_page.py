@@ -39,6 +39,10 @@ def test_findings_are_sentences_about_the_figures():
         "funnel": [{"source": "events", "in": 10, "out": 9, "rejected": 1, "reasons": [("future", 1)],
                     "added": 0}],
         "slices": [{"slice": "all", "recommender": "model", "value": 0.4}], "cost": [{"job": "train", "seconds": 61.0}],
+        "k": 10, "probes": [{"probe": "as it is", "against": "popularity, as it is", "ndcg_10": [0.4, 0.3, 0.5]},
+                            {"probe": "30% dropped", "against": "model, as it is", "ndcg_10": [0.3, 0.2, 0.4]},
+                            {"probe": "first 0", "against": "popularity, first 0", "ndcg_10": [0.1, 0.0, 0.2]}],
+        "cold": [{"ranker": "model", "among": "all", "percentile": [0.083, 0.07, 0.1]}],
     }  # fmt: skip
     assert page.findings(facts) == {
         "leaderboard": "model leads on test",
@@ -46,4 +50,7 @@ def test_findings_are_sentences_about_the_figures():
         "funnel": "10.0% of the event rows were refused, most as future",
         "slices": "The model leads in 1 of 1 slices",
         "cost": "1 m 01 s in all, train the longest",
+        "probes": "With 30% dropped the model keeps 75% of its NDCG@10",
+        "cold": "Items never trained on stand at 8.3% of the ranking, where 0 % is the top and 50 % chance",
     }
+    assert page.flat([{"a": [1, 2, 3], "b": "x"}]) == [{"a": 1, "a_low": 2, "a_high": 3, "b": "x"}]

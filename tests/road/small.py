@@ -52,7 +52,7 @@ def config(root: Path, source: Path, **more: Any) -> dict[str, Any]:
     train: dict[str, Any] = {
         "launch": "solo", "reader": "arrow", "device": "cpu", "threads": 1, "shards": 2, "batch": 16, "epochs": 2,
         "patience": 5, "warmup_steps": 5, "learning_rate": 0.01, "label_positions": 4,
-        "model": {"dim": 16, "units": 16, "inputs": ["id", "tags", "text", "numeric"], "use_static": True,
+        "model": {"dim": 16, "units": 16, "inputs": ["id", "tags", "text", "numeric", "vectors"], "use_static": True,
                   "use_profile": True, "use_time": True, "id_dropout": 0.1},
     }  # fmt: skip
     base: dict[str, Any] = {
@@ -62,11 +62,13 @@ def config(root: Path, source: Path, **more: Any) -> dict[str, Any]:
             "events": {"path": [str(source / "events.parquet")], "user_id": "who", "item_id": "what", "time": "at",
                        "time_unit": "s", "event_type": "'purchase'", "value": "paid", "quantity": "pieces"},
             "items": {"path": [str(source / "items.parquet")], "item_id": "what", "title": "name", "tags": ["kind"],
-                      "text": ["name"], "numeric": {"weight": "weight"}},
+                      "text": ["name"], "numeric": {"weight": "weight"},
+                      "vectors": {"cover": "CASE WHEN weight IS NOT NULL THEN "
+                                           "transform(sequence(1, 6), k -> sin(k * weight)) END"}},
             "users": {"path": [str(source / "users.parquet")], "user_id": "who", "attributes": ["age"]},
             "min_quantity": 1,
         },
-        "split": {"by": "time", "test_days": 28, "validation_days": 28},
+        "split": {"by": "time", "test_days": 28, "validation_days": 28, "items": {"share": 0.05}},
         "normalise": {"min_item_count": 3, "price": True, "numeric": {"price": {"log": True}}, "text_buckets": 64},
         "profile": {"features": ["events", "items", "repeat_share", "active_days"]},
         "sequence": {"objective": "next_days", "history": "learn", "max_length": 32, "classes": [8, 16], "phases": 2,
@@ -76,7 +78,8 @@ def config(root: Path, source: Path, **more: Any) -> dict[str, Any]:
             {"kind": "model"}, {"kind": "popularity"}, {"kind": "popularity", "name": "popularity_28d", "days": 28},
             {"kind": "personal"}, {"kind": "personal", "name": "personal_decayed", "half_life_days": 60},
             {"kind": "last_basket"}, {"kind": "item_knn"}, {"kind": "rules"}]},
-        "evaluate": {"ks": [5, 10], "repeats": True, "bootstrap": 50},
+        "evaluate": {"ks": [5, 10], "repeats": True, "bootstrap": 50, "cold_items": True,
+                     "probes": {"users": 40, "first": [0, 2], "drop": [0.3], "whole_length": 128}},
         "report": {"users": 2, "ids": "open", "show_user": "u001"},
     }  # fmt: skip
     for key, value in more.items():

@@ -1,0 +1,95 @@
+"""DRIVER side: where items that training never saw stand in the rankings of users who then took them. No torch here.
+
+Rankers: the model, and beside it the items with most events before the test, the newest, and chance. All rank what the
+model may show. Other than the model, popularity and newness see the events that s2 withheld: they are the stronger for
+it. An item is cold where it has no event of the role train and no embedding of its own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import numpy as np
+from pyspark.sql import Column, DataFrame
+from pyspark.sql import functions as F
+
+from lstmrec.contracts.ids import UNKNOWN
+from lstmrec.frames.expected import weights
+from lstmrec.scoring.bench import Bench
+from lstmrec.scoring.options import COLUMNS, PLACES_DDL, Options
+
+_USERS = 20_000  # by hash: enough for intervals, few enough for the driver
+
+
+def walk(b: Bench) -> list[dict[str, Any]]:
+    """A row for each ranker and candidate set (all items, cold items alone), see `figures`; none where the config does
+    not ask, or no user took a cold item."""
+    if not b.conf.evaluate.cold_items:
+        return []
+    known = b.rows(items(b.frames["events"], b.frames["split"], b.frames["encoded_items"]))
+    cold = np.zeros(b.items + 2, bool)
+    count, first = np.zeros(b.items + 2), np.full(b.items + 2, -np.inf)
+    for r in known:
+        cold[r["item"]], count[r["item"]] = r["cold"], r["before"]
+        first[r["item"]] = -np.inf if r["first"] is None else r["first"]
+    scores = {"popularity": count, "random": np.zeros(b.items + 2)}
+    if b.conf.has_clock:
+        scores["newest"] = first
+    taken = targets(b.frames["split"], b.frames["encoded_items"], b.conf.seed)
+    who = b.frames["sequences"].where("role = 'test'").join(taken, "user_id", "inner")
+    return figures([r.asDict() for r in b.rows(places(who, b.options, scores, cold))], b.conf.evaluate.bootstrap)
+
+
+def items(events: DataFrame, split: DataFrame, encoded: DataFrame) -> DataFrame:
+    """item, cold, before (events that are not of the role test) and first (microseconds) of ENCODED_ITEMS."""
+    every = events.groupBy("item_id").agg(F.count(F.lit(1)).alias("n"), F.min("time").alias("first"))
+    test = split.where("role = 'test'").groupBy("item_id").agg(F.count(F.lit(1)).alias("later"))
+    joined = encoded.join(every, "item_id", "left").join(test, "item_id", "left")
+    before = F.coalesce("n", F.lit(0)) - F.coalesce("later", F.lit(0))
+    return joined.select("item", _cold().alias("cold"), before.alias("before"), "first")
+
+
+def targets(split: DataFrame, encoded: DataFrame, seed: int) -> DataFrame:
+    """user_id, key, targets (catalogue indexes of the cold items of their test events), for 20,000 users at most."""
+    cold = F.broadcast(encoded.where(_cold()).select("item_id", "item"))
+    taken = split.where("role = 'test'").join(cold, "item_id", "inner").groupBy("user_id")
+    made = taken.agg(F.sort_array(F.collect_set("item")).alias("targets"))
+    hashed = made.withColumn("key", F.xxhash64(F.lit(seed).cast("bigint"), F.lit("cold"), "user_id"))
+    return hashed.orderBy("key", "user_id").limit(_USERS)
+
+
+def places(sequences: DataFrame, options: Options, scores: dict[str, Any], cold: Any) -> DataFrame:
+    """SEQUENCES rows with `targets` -> what `worker_places.places` says of each user, ranker and candidate set."""
+
+    def body(batches: Iterator[Any]) -> Iterator[Any]:
+        from lstmrec.scoring import worker_places
+
+        return worker_places.places(batches, options, scores, cold)
+
+    return sequences.select(*COLUMNS, "key", "targets").mapInArrow(body, PLACES_DDL)
+
+
+def figures(rows: Sequence[dict[str, Any]], resamples: int) -> list[dict[str, Any]]:
+    """ranker, among, users, targets, candidates (mean), and with bootstrap intervals over users, as [value, low, high]:
+    percentile (mean share of candidates above a target), recall_10 and recall_100 (of targets)."""
+    out = []
+    for among in ("all", "cold"):
+        for ranker in sorted({r["ranker"] for r in rows}):
+            mine = [r for r in rows if (r["ranker"], r["among"]) == (ranker, among)]
+            if not mine:  # a cold item that may be shown to nobody
+                continue
+            drawn = weights(np.array([r["key"] for r in mine], np.int64), resamples).T
+            many = drawn @ np.array([r["targets"] for r in mine], float)
+            row = {"ranker": ranker, "among": among, "users": len(mine), "targets": sum(r["targets"] for r in mine),
+                   "candidates": float(np.mean([r["candidates"] for r in mine]))}  # fmt: skip
+            for name in ("percentile", "recall_10", "recall_100"):
+                values = drawn @ np.array([r[name] for r in mine]) / np.maximum(many, 1)
+                low, high = np.percentile(values[1:] if resamples else values, [2.5, 97.5])
+                row[name] = [float(values[0]), float(low), float(high)]
+            out.append(row)
+    return out
+
+
+def _cold() -> Column:
+    return (F.col("id") == UNKNOWN) & (F.col("count") == 0)
