@@ -32,7 +32,7 @@ def test_a_table_is_part_of_the_skip_key(tmp_path: Path) -> None:
 
 
 def test_days_want_a_clock_and_attributes_must_be_known(tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match="score.filters.seen") as caught:
+    with pytest.raises(ConfigError, match="nothing may ask for a clock") as caught:
         config(tmp_path, clock=False, seen=3)
     assert caught.value.code == "C004"
     with pytest.raises(ConfigError) as caught:
