@@ -14,6 +14,7 @@ from pyspark.sql import functions as F
 
 from lstmrec.config.evaluate import ProbesConfig
 from lstmrec.contracts import tables
+from lstmrec.contracts.ids import FIRST
 
 BASE, LONG, WHOLE = "as it is", "long histories, last window", "long histories, fed whole"
 _MARK = "\x1f"  # between a probe and the user: no cleaned id has a control character
@@ -94,7 +95,7 @@ def _one(of: DataFrame, items: DataFrame, size: int, probe: Probe, longer_than: 
     if probe.kind in ("inject", "double"):
         more = of.where(past if probe.kind == "double" else picked).withColumn("_nth", F.lit(1))
         if probe.kind == "inject":
-            drawn = F.pmod(F.xxhash64(F.lit(seed).cast("bigint"), "user_id", "index"), F.lit(size)) + 2
+            drawn = F.pmod(F.xxhash64(F.lit(seed).cast("bigint"), "user_id", "index"), F.lit(size)) + FIRST
             names = F.broadcast(items.select(F.col("item").alias("_item"), F.col("item_id").alias("_id")))
             more = more.withColumn("_item", drawn.cast("int")).join(names, "_item", "inner")
             more = more.withColumn("item_id", F.col("_id")).drop("_item", "_id")

@@ -14,7 +14,7 @@ import numpy as np
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
-from lstmrec.contracts.ids import UNKNOWN
+from lstmrec.contracts.ids import FIRST, UNKNOWN
 from lstmrec.frames.expected import weights
 from lstmrec.scoring.bench import Bench
 from lstmrec.scoring.options import COLUMNS, PLACES_DDL, Options
@@ -28,12 +28,13 @@ def walk(b: Bench) -> list[dict[str, Any]]:
     if not b.conf.evaluate.cold_items:
         return []
     known = b.rows(items(b.frames["events"], b.frames["split"], b.frames["encoded_items"]))
-    cold = np.zeros(b.items + 2, bool)
-    count, first = np.zeros(b.items + 2), np.full(b.items + 2, -np.inf)
+    size = FIRST + b.items
+    cold = np.zeros(size, bool)
+    count, first = np.zeros(size), np.full(size, -np.inf)
     for r in known:
         cold[r["item"]], count[r["item"]] = r["cold"], r["before"]
         first[r["item"]] = -np.inf if r["first"] is None else r["first"]
-    scores = {"popularity": count, "random": np.zeros(b.items + 2)}
+    scores = {"popularity": count, "random": np.zeros(size)}
     if b.conf.has_clock:
         scores["newest"] = first
     taken = targets(b.frames["split"], b.frames["encoded_items"], b.conf.seed)

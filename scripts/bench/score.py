@@ -27,7 +27,7 @@ from typing import Any
 
 from rich.console import Console
 from rich.table import Table
-from venvs import Failed, environment
+from venvs import Failed, environment, finish
 
 HERE = Path(__file__).resolve().parent / "score_peers"
 SPARK = ("--master local[1] --driver-memory {heap} --conf spark.ui.enabled=false "
@@ -215,16 +215,11 @@ def main() -> None:
         f"SASRec (2 blocks, width {WIDTH}, length 50) at {SMALL:,} items: "
         f"{sasrec_flops(Case(SMALL, 50, 10)) / 1e6:,.1f} MFLOP a user, ours {Case(SMALL, 50, 10).flops / 1e6:,.1f}"
     )
-    for name, why in missing.items():
-        print(f"{name} was not measured: {why}")
     told = {case.name: f for case, f in results.items()}
-    line = json.dumps(facts(results, others) | {
+    finish(missing, facts(results, others) | {
         "missing": missing, "load_before": round(load, 2), "batch": args.batch, "block": args.block, "results": told,
         "others": others,
-    })  # fmt: skip
-    if args.json:
-        args.json.write_text(line + "\n", encoding="utf-8")
-    print(line)
+    }, args.json)  # fmt: skip
 
 
 if __name__ == "__main__":

@@ -26,7 +26,7 @@ from typing import Any
 
 from rich.console import Console
 from rich.table import Table
-from venvs import Failed, environment
+from venvs import Failed, environment, finish
 
 HERE = Path(__file__).resolve().parent
 PEERS = HERE / "train_peers"
@@ -183,14 +183,9 @@ def main() -> None:
     feed = bench.feed()
 
     Console(width=120).print(shown(results))
-    for name, why in missing.items():
-        print(f"{name} was not measured: {why}")
-    line = json.dumps(facts(results, feed, missing, len(bench.cores)) | {
+    finish(missing, facts(results, feed, missing, len(bench.cores)) | {
         "data": bench.data, "cores": len(bench.cores), "load_before": round(load, 2), "results": results, "feed": feed,
-    })  # fmt: skip
-    if args.json:
-        args.json.write_text(line + "\n", encoding="utf-8")
-    print(line)
+    }, args.json)  # fmt: skip
 
 
 if __name__ == "__main__":

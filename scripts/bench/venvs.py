@@ -1,11 +1,13 @@
-"""Environments of those we are measured beside, each of its own, made once."""
+"""What benches share: an environment for each of those we are measured beside, and how a bench ends."""
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 
 class Failed(SystemExit):
@@ -22,3 +24,13 @@ def environment(place: Path, needs: Sequence[str]) -> str:
                 raise Failed(f"{' '.join(command)} ended with {code}")
         (place / "ready").touch()
     return python
+
+
+def finish(missing: Mapping[str, str], facts: Mapping[str, Any], path: Path | None) -> None:
+    """What was not measured and why, then the facts as one JSON line, in a file too where one is asked for."""
+    for name, why in missing.items():
+        print(f"{name} was not measured: {why}")
+    line = json.dumps(facts)
+    if path:
+        path.write_text(line + "\n", encoding="utf-8")
+    print(line)
