@@ -107,11 +107,17 @@ class Config(Section):
         return self.clean.events.time is not None
 
     def section(self, *names: str) -> dict[str, Any]:
-        """Parts of the config as plain data: what a job's skip key and manifest hold. `a.b` names a nested key."""
-        out: dict[str, Any] = {}
-        for name in names:
-            value: Any = self.model_dump(mode="json")
-            for key in name.split("."):
-                value = value[key]
-            out[name] = value
-        return out
+        """Parts of the config as plain data: what a job's manifest holds. `a.b` names a nested key."""
+        return {name: _at(self.model_dump(mode="json"), name) for name in names}
+
+    def chosen(self, *names: str) -> dict[str, Any]:
+        """The same parts without what stands at its default: what a job's skip key holds, so that a new option makes
+        nothing stale. A default that changes moves the VERSION of the jobs it touches (tests/golden/defaults.json)."""
+        return {name: _at(self.model_dump(mode="json", exclude_defaults=True), name) for name in names}
+
+
+def _at(data: Any, name: str) -> Any:
+    """data["a"]["b"] of `a.b`, null where there is none."""
+    for key in name.split("."):
+        data = data.get(key) if data else None
+    return data

@@ -54,8 +54,9 @@ def ticket(job: Any, conf: Config) -> Ticket:
     parents = {t.name: versions.current(conf.root, t).fingerprint for t in job.NEEDS}
     config = conf.section(*job.SECTIONS)
     sources = job.sources(conf) if hasattr(job, "sources") else {}
-    key = digest({"job": name(job), "version": job.VERSION, "parents": parents, "config": config, "sources": sources,
-                  "contracts": {t.name: [t.major, t.minor] for t in job.GIVES}})  # fmt: skip
+    contracts = {t.name: [t.major, t.minor] for t in job.GIVES}
+    key = digest({"job": name(job), "version": job.VERSION, "parents": parents, "sources": sources,
+                  "config": conf.chosen(*job.SECTIONS), "contracts": contracts})  # fmt: skip
     return Ticket(conf.root, name(job), job.VERSION, key, conf.as_of, parents | sources, config)
 
 
