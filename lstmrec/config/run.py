@@ -91,10 +91,31 @@ class Config(Section):
             raise ValueError(f"score.roles {absent} have no sequences: sequence.roles is {self.sequence.roles}")
         if max(self.evaluate.ks) > self.score.k:
             raise ValueError(f"evaluate.ks {self.evaluate.ks} asks for longer lists than score.k {self.score.k}")
+        self._can_carry()
         names = [r.name for r in self.score.recommenders]
         if len(set(names)) < len(names) or any(not re.fullmatch(r"[a-z][a-z0-9_]{0,40}", n) for n in names):
             raise ValueError(f"score.recommenders: names must be distinct, [a-z][a-z0-9_]*: {names}")
         return self
+
+    def _can_carry(self) -> None:
+        """What carry modes exclude: whatever moves a list without a new event."""
+        s = self.score
+        if s.mode == "windows":
+            return
+        if self.sequence.history == "learn":
+            raise ValueError(f"score.mode {s.mode}: with sequence.history: learn scores of own items decay every day")
+        if self.train.model.attention:
+            raise ValueError(
+                f"score.mode {s.mode}: train.model.attention looks back at every event: no state holds them"
+            )
+        if isinstance(s.filters.seen, int):
+            raise ValueError(f"score.mode {s.mode}: score.filters.seen of N days moves every day: history or none")
+        if s.filters.per_tag:
+            raise ValueError(f"score.mode {s.mode}: score.filters.per_tag needs whole lists: use windows")
+        if s.mode == "update" and s.roles != ["serve"]:
+            raise ValueError(
+                f"score.mode update goes on from what was served: --set score.roles=[serve], not {s.roles}"
+            )
 
     @property
     def as_of_us(self) -> int:

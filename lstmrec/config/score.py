@@ -194,6 +194,14 @@ class ScoreConfig(Section):
     recommenders: list[Recommender] = Field(
         [ModelRecommender(kind="model")], min_length=1, description="who fills the recommendations table"
     )
+    mode: Literal["windows", "carry", "update"] = Field(
+        "windows", description="windows: the model reads the last sequence.max_length events of everybody. carry: "
+        "whole histories, and each user's state is kept. update: goes on from those states: of users with new events "
+        "it reads these alone, the others' lists take in new items; the lists are those of carry (role serve alone)"
+    )  # fmt: skip
+    margin: int = Field(10, ge=0, description="carry, update: items kept beyond k, so that a list that loses some need "
+                        "not be made again")  # fmt: skip
+    compact: int = Field(14, ge=1, description="carry, update: after so many updates all states are written anew")
     filters: Filters = Field(Filters(), description="what lists may hold")
     ladder: Ladder = Field(Ladder(), description="what users of little history get")
     batch: int = Field(256, ge=2, description="users a batch: every batch is padded to it")

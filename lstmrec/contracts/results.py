@@ -13,10 +13,32 @@ ITEM_VECTORS = Table(
         Column("item_id", "string"),
         Column("vector", "array<float>"),
         Column("bias", "float"),
+        Column("input", "array<float>", True, "carry modes: the vector that states were fed, where it is another; an "
+               "item keeps the first one for as long as the bundle lives"),
+        Column("whom", "array<string>", True, "carry modes: segments that may be shown the item; null: everybody"),
     ),
-    key=("item",),
+    key=("item",), minor=1,
     doc="the item tower's output for today's catalogue",
-)
+)  # fmt: skip
+
+USER_STATES = Table(
+    "user_states",
+    (
+        Column("user_id", "string"),
+        Column("events", "int", doc="that the state has been fed"),
+        Column("last", "bigint", doc="seconds of the last of them; 0 without one, or without a clock"),
+        Column("fed", "bigint", doc="digest of them, as the net sees them"),
+        Column("static", "bigint", doc="digest of the demographics it starts from and of the user's segment"),
+        Column("state", "array<float>", doc="h and c of each layer"),
+        Column("query", "array<float>", doc="the user vector"),
+        Column("items", "array<struct<item_id:string,score:double>>", doc="the best score.k + score.margin, "
+               "best first; fewer where items left"),
+        Column("complete", "boolean", doc="there is no further item that the user could be shown"),
+    ),
+    key=("user_id",),
+    doc="carry modes: what tomorrow goes on from. A version holds the users that moved; facts.chain names the versions "
+        "before it that hold the others, oldest first",
+)  # fmt: skip
 
 RECOMMENDATIONS = Table(
     "recommendations",

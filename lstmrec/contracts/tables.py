@@ -26,7 +26,7 @@ from lstmrec.contracts.encoded import (
     VOCABULARY,
     WINDOWS,
 )
-from lstmrec.contracts.results import BUNDLE, ITEM_VECTORS, METRICS, RECOMMENDATIONS, REPORT
+from lstmrec.contracts.results import BUNDLE, ITEM_VECTORS, METRICS, RECOMMENDATIONS, REPORT, USER_STATES
 from lstmrec.contracts.table import Column, Table
 
 __all__ = [
@@ -54,6 +54,7 @@ __all__ = [
     "SPLIT",
     "USERS",
     "USER_PROFILES",
+    "USER_STATES",
     "VOCABULARY",
     "WINDOWS",
     "Column",
@@ -63,7 +64,7 @@ __all__ = [
 
 ALL = (
     EVENTS, REJECTS, CORE, ITEMS, USERS, SEEN, SPLIT, CUTS, VOCABULARY, SCALERS, ENCODED_ITEMS, ENCODED_USERS, WINDOWS,
-    USER_PROFILES, ITEM_PROFILES, SEQUENCES, BUNDLE, ITEM_VECTORS, RECOMMENDATIONS, METRICS, REPORT,
+    USER_PROFILES, ITEM_PROFILES, SEQUENCES, BUNDLE, ITEM_VECTORS, USER_STATES, RECOMMENDATIONS, METRICS, REPORT,
 )  # fmt: skip
 
 

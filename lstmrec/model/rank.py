@@ -53,6 +53,23 @@ def serve(
 
 
 @torch.no_grad()
+def nearest(query: Tensor, vectors: Tensor, bias: Tensor, k: int, block: int = 4096, allowed: Tensor | None = None,
+            hidden: Pairs | None = None, longest: float | None = None) -> Pairs:  # fmt: skip
+    """(items (B, k), scores (B, k) float64) of user vectors (B, dim), as `serve` finds them, without a history term:
+    what may not be shown is not `allowed`, or `hidden`. Rows as many as always where lists must not depend on them."""
+    row = torch.arange(0, device=query.device)
+    base = _shown(bias, allowed)
+    error = _error(query, norm(vectors) if longest is None else longest, base)
+    return best_of(*_best(query, vectors, base, hidden or (row, row), k, block, error), k)
+
+
+def best_of(items: Tensor, scores: Tensor, k: int) -> Pairs:
+    """(items (B, k), scores (B, k)) of candidates (B, C) and their scores, ties by item index; item 0, score -inf where
+    there are fewer."""
+    return _merged(items, scores, None, k)
+
+
+@torch.no_grad()
 def scores_all(
     net: Net, batch: Batch, vectors: Tensor, bias: Tensor, allowed: Tensor | None = None, exact: bool = False,
     hidden: Pairs | None = None,

@@ -124,11 +124,11 @@ class UserTower(nn.Module):
         if self.types is not None:
             x = x + self.types(batch.types)
         if self.time is not None:
-            x = x + _exact(self.time, time_features(batch)).to(x.dtype)
+            x = x + _exact(self.time, time_features(batch.times)).to(x.dtype)
         first: Tensor | None = None
         for i, layer in enumerate(self.layers):
             mask = self._mask(f"hidden {i}", self.spec.units, self.spec.hidden_dropout, key, x)
-            h0, c0 = self._start(batch, i, x)
+            h0, c0 = self.start_of(batch.static, i, x)
             y = layer(x, first, h0, c0, mask, at if self.attention is None and layer is self.layers[-1] else None)
             first, x = y[:, :1], y[:, 1:]
         if self.attention is not None:
@@ -147,13 +147,19 @@ class UserTower(nn.Module):
             out = F.normalize(out, dim=-1) * (self.sharpness.exp() * self.spec.dim**-0.5)
         return out
 
-    def _start(self, batch: Batch, i: int, like: Tensor) -> tuple[Tensor, Tensor]:
+    def start_of(self, static: Tensor, i: int, like: Tensor) -> tuple[Tensor, Tensor]:
+        """(h0, c0), both (B, units), of layer i: of demographics (B, S), zeros where the net does not look at any."""
         if self.static is None:
-            zero = like.new_zeros((batch.rows, self.spec.units))
+            zero = like.new_zeros((len(static), self.spec.units))
             return zero, zero
-        known = [table(batch.static[:, j]) for j, table in enumerate(self.static)]
-        h, c = self.start(torch.cat(known, 1)).view(batch.rows, self.spec.layers, 2, -1)[:, i].unbind(1)
+        known = [table(static[:, j]) for j, table in enumerate(self.static)]
+        h, c = self.start(torch.cat(known, 1)).view(len(static), self.spec.layers, 2, -1)[:, i].unbind(1)
         return torch.tanh(h), c
+
+    def clocked(self, times: Tensor, last: Tensor, had: Tensor) -> Tensor:
+        """(B, L, dim) of what the time of events (B, L) adds to their inputs, after an event at `last` where `had`."""
+        assert self.time is not None
+        return _exact(self.time, time_features(times, last, had)).float()
 
     def _mask(self, name: str, width: int, p: float, key: Key | None, like: Tensor) -> Tensor | None:
         if key is None or p == 0:
@@ -178,15 +184,19 @@ def _exact(layer: nn.Linear, x: Tensor) -> Tensor:
     return linear(layer, x.double())
 
 
-def time_features(batch: Batch) -> Tensor:
-    """(B, L, 6) float32: log gap to the event before, whether there is none, hour of day and weekday on circles (UTC).
+def time_features(t: Tensor, last: Tensor | None = None, had: Tensor | None = None) -> Tensor:
+    """(B, L, 6) float32 of times (B, L): log gap to the event before, whether there is none, hour of day and weekday on
+    circles (UTC).
 
-    The gap of a window's first event is unknown, also where earlier events exist.
+    The gap of a window's first event is unknown, also where earlier events exist; but for rows that `had` (B,) one
+    before, at `last` (B,).
     """
-    t = batch.times
     gap = F.pad((t[:, 1:] - t[:, :-1]).clamp(min=0), (1, 0)).double()
     first = torch.zeros_like(gap)
     first[:, 0] = 1.0
+    if last is not None and had is not None:
+        gap[:, 0] = torch.where(had, (t[:, 0] - last).clamp(min=0).double(), 0.0)
+        first[:, 0] = (~had).double()
     hour = (t % _DAY).double() * (2 * math.pi / _DAY)
     week = ((t // _DAY + 3) % 7).double() * (2 * math.pi / 7)  # 1970-01-01 was a Thursday; Monday is 0
     # In float64 and then rounded: vector and scalar sines differ in the last bit, by the place in the tensor.

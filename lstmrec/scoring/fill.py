@@ -14,6 +14,7 @@ from lstmrec.contracts.manifest import digest
 from lstmrec.frames import filters
 from lstmrec.scoring import roles, udf
 from lstmrec.scoring.options import LISTS_DDL, Options
+from lstmrec.scoring.states import States
 
 
 @dataclass(frozen=True)
@@ -34,7 +35,7 @@ class Hands:
 class Fill:
     """Who is to be filled, with what. split, encoded, sequences: tables; users: what `roles.users` makes; ends: role ->
     its cut, where it has one; rows: role -> SEQUENCES rows; asked: what `store.asked` found; bundle, history: digests
-    of the model and of the split."""
+    of the model and of the split. states: in carry modes, what users' states are made with."""
 
     conf: Config
     split: DataFrame
@@ -48,6 +49,7 @@ class Fill:
     bundle: str
     history: str
     hands: Hands
+    states: States | None = None
 
     def parts(self) -> Iterator[DataFrame]:
         """RECOMMENDATIONS rows by recommender and role. Those of rules are written down; the model's lie in buckets."""
@@ -75,7 +77,22 @@ class Fill:
 
     def by_model(self, name: str, role: str, who: DataFrame, past: DataFrame, train: DataFrame, shown: Any
                  ) -> DataFrame:  # fmt: skip
-        """user_id, items, reason: the net's lists, bucket by bucket, and the fallback's for whom it has no rung."""
+        """user_id, items, reason: the net's lists, and the fallback's for whom it has no rung."""
+        if self.states is None:
+            lists = self.by_windows(name, role, past, shown)
+        else:
+            lists = self.states.lists(f"{name}-{role}", who, past, role == "serve")
+        made = roles.ladder(lists, who, self.conf.score.ladder)
+        low = made.where("reason IS NULL")
+        if self.hands.empty(low):
+            return made
+        # The model shows the catalogue alone, and so does what stands in for it.
+        train = train.join(self.encoded.select("item_id"), "item_id", "left_semi")
+        rest = self.hands.fallback(low, train, past, self.asked.values, self.conf.score.k, shown)
+        return made.where("reason IS NOT NULL").unionByName(rest)
+
+    def by_windows(self, name: str, role: str, past: DataFrame, shown: Any) -> DataFrame:
+        """user_id, items, known: lists of the last events of everybody, bucket by bucket."""
         hidden = filters.hidden_lists(past, self.encoded, shown.seen, shown.cut_us,
                                       self.conf.sequence.history == "filter")  # fmt: skip
         if hidden is not None:
@@ -86,12 +103,4 @@ class Fill:
             some = roles.beside(roles.bucket(mine, number, many), hidden, self.asked.whom)
             return udf.recommend(some, self.options)
 
-        lists = self.hands.kept(bucket, LISTS_DDL, f"{name}-{role}", self.rows[role])
-        made = roles.ladder(lists, who, self.conf.score.ladder)
-        low = made.where("reason IS NULL")
-        if self.hands.empty(low):
-            return made
-        # The model shows the catalogue alone, and so does what stands in for it.
-        train = train.join(self.encoded.select("item_id"), "item_id", "left_semi")
-        rest = self.hands.fallback(low, train, past, self.asked.values, self.conf.score.k, shown)
-        return made.where("reason IS NOT NULL").unionByName(rest)
+        return self.hands.kept(bucket, LISTS_DDL, f"{name}-{role}", self.rows[role])

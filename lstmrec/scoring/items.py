@@ -22,7 +22,10 @@ from lstmrec.contracts.manifest import Manifest
 from lstmrec.model import rank
 from lstmrec.model.batch import Catalogue
 from lstmrec.model.net import Net
-from lstmrec.scoring.options import CHUNK, ENCODED
+from lstmrec.scoring.options import CHUNK, ENCODED, VECTORS
+
+#: What the item tower makes: the first columns of ITEM_VECTORS.
+SCHEMA = pa.schema([arrow_schema(tables.ITEM_VECTORS).field(name) for name in VECTORS])
 
 
 @torch.no_grad()
@@ -50,7 +53,7 @@ def tower(net: Net, columns: dict[str, list[Any]], total: int) -> tuple[np.ndarr
 
 
 def vectors(batches: Iterator[pa.RecordBatch], net: Net, total: int) -> Iterator[pa.RecordBatch]:
-    """ENCODED_ITEMS rows, whole chunks together and sorted by item -> ITEM_VECTORS rows, one for each."""
+    """ENCODED_ITEMS rows, whole chunks together and sorted by item -> rows of SCHEMA, one for each."""
     held: dict[str, list[Any]] = {name: [] for name in ENCODED}
     for batch in batches:
         rows = {name: batch.column(batch.schema.get_field_index(name)).to_pylist() for name in ENCODED}
@@ -75,18 +78,19 @@ def _rows(net: Net, columns: dict[str, list[Any]], total: int) -> pa.RecordBatch
         pa.array(np.arange(len(made) + 1) * made.shape[1], pa.int32()), pa.array(made.reshape(-1))
     )
     arrays = [pa.array(columns["item"], pa.int32()), pa.array(columns["item_id"], pa.string()), lists, pa.array(bias)]
-    return pa.RecordBatch.from_arrays(arrays, schema=arrow_schema(tables.ITEM_VECTORS))
+    return pa.RecordBatch.from_arrays(arrays, schema=SCHEMA)
 
 
 @dataclass(frozen=True)
 class Items:
     """The catalogue of a process, mapped from files: vectors (N, dim), bias (N,), ids (N,) text (rows 0, 1 empty);
-    longest: the largest norm of a vector."""
+    longest: the largest norm of a vector; inputs (N, dim): what states are fed."""
 
     vectors: torch.Tensor
     bias: torch.Tensor
     ids: pa.Array
     longest: float
+    inputs: torch.Tensor
 
 
 def write(folder: Path, net: Net, root: str, manifest: Manifest) -> None:
@@ -97,11 +101,13 @@ def write(folder: Path, net: Net, root: str, manifest: Manifest) -> None:
     bias = np.zeros(size, np.float32)
     ids = np.full(size, "", dtype=object)
     filled = np.zeros(size, np.int64)
+    frozen: list[tuple[np.ndarray, np.ndarray]] = []
     empty: dict[str, list[Any]] = {name: [] for name in ENCODED}
     matrix[:FIRST], bias[:FIRST] = tower(net, empty, int(manifest.facts["events"]))
     for f in manifest.files:
         with files.open_read(files.join(place, f.path)) as source:
-            table = pq.read_table(source, columns=list(tables.ITEM_VECTORS.names)).combine_chunks()
+            table = pq.read_table(source, columns=list(VECTORS) + ["input"] * int(manifest.facts.get("frozen", 0) > 0))
+        table = table.combine_chunks()
         item = table["item"].to_numpy()
         if len(item) and not (item.min() >= FIRST and item.max() < size):
             raise DataError("D701", f"item {item.min()} .. {item.max()} of {size}", f.path, "run score again")
@@ -109,10 +115,20 @@ def write(folder: Path, net: Net, root: str, manifest: Manifest) -> None:
         bias[item] = table["bias"].to_numpy()
         ids[item] = table["item_id"].to_numpy()
         filled[item] += 1
+        if "input" in table.column_names:
+            other = table.filter(table["input"].is_valid())
+            flat = other["input"].combine_chunks().flatten().to_numpy()
+            frozen.append((other["item"].to_numpy(), flat.reshape(-1, matrix.shape[1])))
     if (filled[FIRST:] != 1).any():
         wrong = (np.flatnonzero(filled[FIRST:] != 1)[:5] + FIRST).tolist()
         raise DataError("D701", f"items {wrong} are not there once", "table item_vectors", "run score again")
     matrix.flush()
+    if frozen:
+        inputs = np.lib.format.open_memmap(folder / "inputs.npy", "w+", np.float32, matrix.shape)
+        inputs[:] = matrix
+        for item, rows in frozen:
+            inputs[item] = rows
+        inputs.flush()
     np.save(folder / "bias.npy", bias)
     column = pa.array(ids, pa.large_string())
     with pa.OSFile(str(folder / "item_ids.arrow"), "wb") as sink:
@@ -124,5 +140,7 @@ def opened(folder: Path) -> Items:
     """Map the files: the processes of a host share their pages."""
     # Copy on write: torch wants a writable buffer, and nothing writes to it.
     matrix, bias = (torch.from_numpy(np.load(folder / f"{name}.npy", mmap_mode="c")) for name in ("items", "bias"))
+    other = folder / "inputs.npy"
+    inputs = torch.from_numpy(np.load(other, mmap_mode="c")) if other.exists() else matrix
     ids = pa.ipc.open_file(pa.memory_map(str(folder / "item_ids.arrow"))).get_batch(0).column(0)
-    return Items(matrix, bias, ids, rank.norm(matrix))
+    return Items(matrix, bias, ids, rank.norm(matrix), inputs)

@@ -11,7 +11,7 @@ from typing import Any
 class Options:
     """root and the versions of bundle and item vectors to load; k items a list; rows a batch is padded to; items a
     block of the top-K; the folder of the rules about items (none: every item may be shown), and how many items of each
-    capped tag a list may hold."""
+    capped tag a list may hold. least: in carry modes, entries without which a list has to be made again."""
 
     root: str
     bundle: str
@@ -21,6 +21,7 @@ class Options:
     block: int = 4096
     rules: str = ""
     most: tuple[int, ...] = ()
+    least: int = 0
 
 
 #: Items a pass of the item tower. A chunk is [0, CHUNK), [CHUNK, 2 CHUNK) ... of the catalogue however Spark cuts it,
@@ -28,6 +29,8 @@ class Options:
 CHUNK = 1024
 #: Columns of ENCODED_ITEMS that the item tower looks at.
 ENCODED = ("item", "item_id", "id", "count", "tags", "text", "numeric", "vectors")
+#: Columns of ITEM_VECTORS that the item tower makes.
+VECTORS = ("item", "item_id", "vector", "bias")
 #: Columns of SEQUENCES that scoring looks at.
 COLUMNS = (
     "user_id", "user", "length", "before", "n", "items", "types", "times", "ends", "before_items", "before_counts",
@@ -55,3 +58,12 @@ def looked_at(switches: Mapping[str, Any]) -> list[str]:
 LISTS_DDL = "user_id string, items array<struct<item_id:string,score:float,rank:int>>, known boolean"
 PLACES_DDL = ("key bigint, ranker string, among string, targets int, candidates int, percentile double, "
               "recall_10 double, recall_100 double")  # fmt: skip
+VECTORS_DDL = "item int, item_id string, vector array<float>, bias float"
+_DEEP = "items array<struct<item_id:string,score:double>>, complete boolean"
+#: What users did since their states (and these), or a `query` to rank again; what the worker makes of it: a state where
+#: events or demographics made one.
+FED = ("user_id", "items", "types", "times", "last", "had", "static", "profile", "state", "query")
+ADVANCED_DDL = f"user_id string, state array<float>, query array<float>, {_DEEP}"
+#: What becomes of a list when the catalogue moves: it is as it was, it has moved, or too little is left of it.
+KEPT, MOVED, SPENT = "kept", "moved", "spent"
+MERGED_DDL = f"user_id string, {_DEEP}, became string"

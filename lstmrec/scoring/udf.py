@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from pyspark.sql import DataFrame
@@ -11,11 +11,23 @@ from pyspark.sql import functions as F
 
 from lstmrec import files, versions
 from lstmrec.contracts import tables
-from lstmrec.scoring.options import CHUNK, ENCODED, HIDDEN, LISTS_DDL, SEGMENT, Options, looked_at
+from lstmrec.scoring.options import (
+    ADVANCED_DDL,
+    CHUNK,
+    ENCODED,
+    FED,
+    HIDDEN,
+    LISTS_DDL,
+    MERGED_DDL,
+    SEGMENT,
+    VECTORS_DDL,
+    Options,
+    looked_at,
+)
 
 
-def item_vectors(encoded: DataFrame, options: Options, total: int) -> DataFrame:
-    """ENCODED_ITEMS -> ITEM_VECTORS, by the item tower of the bundle. total: train events of the catalogue."""
+def item_vectors(encoded: DataFrame, total: int, options: Options) -> DataFrame:
+    """ENCODED_ITEMS -> `options.VECTORS` of ITEM_VECTORS, by the item tower of the bundle. total: train events."""
 
     def body(batches: Iterator[Any]) -> Iterator[Any]:
         from lstmrec.scoring import worker
@@ -23,7 +35,7 @@ def item_vectors(encoded: DataFrame, options: Options, total: int) -> DataFrame:
         return worker.item_vectors(batches, options, total)
 
     chunks = encoded.select(*ENCODED, F.floor(F.col("item") / CHUNK).alias("chunk")).repartition("chunk")
-    return chunks.sortWithinPartitions("chunk", "item").select(*ENCODED).mapInArrow(body, tables.ITEM_VECTORS.ddl)
+    return chunks.sortWithinPartitions("chunk", "item").select(*ENCODED).mapInArrow(body, VECTORS_DDL)
 
 
 def recommend(sequences: DataFrame, options: Options) -> DataFrame:
@@ -35,6 +47,40 @@ def recommend(sequences: DataFrame, options: Options) -> DataFrame:
 
         return worker.recommend(batches, options)
 
-    asked = [name for name in (SEGMENT, HIDDEN) if name in sequences.columns]
+    return sequences.select(*looked_at(switches(options)), *_asked(sequences)).mapInArrow(body, LISTS_DDL)
+
+
+def advanced(fed: DataFrame, options: Options) -> DataFrame:
+    """Rows of `options.FED` -> user_id, state, query, items, complete: one row for each."""
+
+    def body(batches: Iterator[Any]) -> Iterator[Any]:
+        from lstmrec.scoring import worker_states
+
+        return worker_states.advanced(batches, options)
+
+    return fed.select(*FED, *_asked(fed)).mapInArrow(body, ADVANCED_DDL)
+
+
+def merged(lists: DataFrame, options: Options, gone: Sequence[int], new: Sequence[int]) -> DataFrame:
+    """user_id, query, items, complete of users without new events -> user_id, items, complete, became: one for each.
+
+    gone, new: indexes of items whose old places do not count, and of items that are to be put in theirs.
+    """
+
+    def body(batches: Iterator[Any]) -> Iterator[Any]:
+        from lstmrec.scoring import worker_states
+
+        return worker_states.merged(batches, options, gone, new)
+
+    return lists.select("user_id", "query", "items", "complete", *_asked(lists)).mapInArrow(body, MERGED_DDL)
+
+
+def switches(options: Options) -> dict[str, Any]:
+    """The bundle's model.json."""
     model = files.join(versions.folder(options.root, tables.BUNDLE.name, options.bundle), "model.json")
-    return sequences.select(*looked_at(json.loads(files.read_text(model))), *asked).mapInArrow(body, LISTS_DDL)
+    found: dict[str, Any] = json.loads(files.read_text(model))
+    return found
+
+
+def _asked(frame: DataFrame) -> list[str]:
+    return [name for name in (SEGMENT, HIDDEN) if name in frame.columns]

@@ -135,8 +135,7 @@ def _lists(batch: pa.RecordBatch, net: Net, items: Items, options: Options) -> p
 def _structs(chosen: np.ndarray, scores: np.ndarray, ids: pa.Array) -> pa.ListArray:
     """Lists of (item_id, score, rank from 1) of the places that hold an item."""
     real = chosen >= FIRST
-    if not np.isfinite(scores[real]).all():
-        raise DataError("D703", "a score is not finite", "scoring", "train again: the net overflows on these users")
+    finite(scores[real])
     ranks = np.broadcast_to(np.arange(1, chosen.shape[1] + 1, dtype=np.int32), chosen.shape)
     names = ids.take(pa.array(chosen[real])).cast(pa.string())
     values = pa.StructArray.from_arrays(
@@ -144,6 +143,12 @@ def _structs(chosen: np.ndarray, scores: np.ndarray, ids: pa.Array) -> pa.ListAr
     )
     offsets = np.concatenate([[0], real.sum(1).cumsum()])
     return pa.ListArray.from_arrays(pa.array(offsets, pa.int32()), values)
+
+
+def finite(scores: np.ndarray) -> None:
+    """DataError D703 where a score is not."""
+    if not np.isfinite(scores).all():
+        raise DataError("D703", "a score is not finite", "scoring", "train again: the net overflows on these users")
 
 
 def classes(column: dict[str, Any]) -> list[_Class]:

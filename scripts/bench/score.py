@@ -7,7 +7,8 @@ on all sides. Ours is SEQUENCES on disk -> `udf.recommend` of the scoring job ->
 over random histories (see score_peers/prepare.py), items a user had filtered out. The bare limit is LSTM, GEMM and
 top-K of the same net in one process, nothing else, measured before and after ours. At history 50 and K 10 ours scores
 `--users`; all else is sampled. ratio_bare is the smaller one of 3.4 k and 100 k items. ALS: rank 128, at 100 k items,
-users sampled. --peers: RePlay's and RecTools' SASRec, their own prediction at 3.4 k items, length 50, each in an
+users sampled. update: the job over whole histories (carry), and as an update with 5 % of the users active, at 100 k
+items. --peers: RePlay's and RecTools' SASRec, their own prediction at 3.4 k items, length 50, each in an
 environment of its own, below --venvs. ratio_*: users/s over theirs (wall); ratio_*_cpu: a CPU second, which other load
 on the machine disturbs less. Start of session and worker are told, not counted. The last line is one JSON object.
 """
@@ -21,6 +22,7 @@ import subprocess
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -110,6 +112,10 @@ class Bench:
         users = max(256, int(self.args.seconds * 4e7 / case.items))
         return self.call("with_als", self.args.dir / "als", "--items", case.items, "--k", case.k, "--users", users)
 
+    def update(self, items: int) -> Figures:
+        """A day's update with 5 % of the users active, as a share of the full run."""
+        return self.call("with_update", self.args.dir / "update", "--items", items, "--users", self.args.users)
+
     def peer(self, name: str, case: Case) -> Figures:
         ours = f"torch=={version('torch').partition('+')[0]}"
         python = environment(self.args.venvs / f"venv-{name}", [ours, *NEEDS[name]])
@@ -158,7 +164,8 @@ def facts(cases: dict[Case, Figures], others: dict[str, Figures]) -> Figures:
         for name, items in (("als", LARGE), ("replay", SMALL), ("rectools", SMALL)):
             both = items in goals and name in others
             out[f"ratio_{name}{suffix}"] = round(goals[items]["ours"][rate] / others[name][rate], 3) if both else None
-    return out | {"update_cost_share": None}
+    share = others.get("update", {})
+    return out | {"update_cost_share": share.get("share"), "update_cost_share_cpu": share.get("share_cpu")}
 
 
 def numbers(text: str) -> list[int]:
@@ -200,15 +207,22 @@ def main() -> None:
     results = {case: bench.case(case) for case in cases}
     others: dict[str, Figures] = {}
     missing: dict[str, str] = {}
-    for name in ["als", *(NEEDS if args.peers else ())]:
+    asked = {"als": lambda: bench.als(Case(LARGE, 50, 10)), "update": lambda: bench.update(LARGE)}
+    asked |= {name: partial(bench.peer, name, Case(SMALL, 50, 10)) for name in (NEEDS if args.peers else ())}
+    for name, measure in asked.items():
         try:
-            others[name] = bench.als(Case(LARGE, 50, 10)) if name == "als" else bench.peer(name, Case(SMALL, 50, 10))
+            others[name] = measure()
         except Failed as error:
             missing[name] = str(error)
     console = Console(width=160)
     console.print(shown(results))
     console.print(spent(results))
-    for name, f in others.items():
+    if day := others.get("update"):
+        print(
+            f"update, {day['users']:,} users, 5 % active, {day['items']:,} items: {day['update_s']:.1f} s of "
+            f"{day['full_s']:.1f} s, {day['share']:.1%} (CPU {day['share_cpu']:.1%}); {day['differing']} lists differ"
+        )
+    for name, f in ((name, f) for name, f in others.items() if name != "update"):
         print(f"{name}: {f['items']:,} items: {f['users_s']:,.0f} users/s, {f['users_cpu_s']:,.0f} a CPU second, "
               f"{f['users_s'] * f['items'] / 1e6:,.1f} M pairs/s")  # fmt: skip
     print(

@@ -51,6 +51,8 @@ def a_root(root: Path, n_items: int = 30, **asked: Any) -> Any:
     bundles.seal(root, tables.SPLIT, split)
     cuts = [{"role": r, "time": 10**9, "rule": "", "users": 0, "events": 0} for r in tables.ROLES]
     bundles.seal(root, tables.CUTS, cuts)
+    for table in (tables.VOCABULARY, tables.ENCODED_USERS, tables.USER_PROFILES):
+        bundles.seal(root, table, [])
     clean = {"events": {"path": ["x"]}, "users": {"path": ["x"], "attributes": ["home"]}}
     conf = {"root": str(root), "as_of": "2020-01-01T00:00:00Z", "clean": clean, "sequence": {"history": "learn"},
             "score": {"k": 4, "batch": 4, "roles": ["test", "serve"], "recommenders": RECOMMENDERS,

@@ -10,7 +10,7 @@ from tests.model import worlds
 def test_time_features() -> None:
     monday_six = 4 * 86400 + 6 * 3600  # 1970-01-05 was a Monday
     batch = worlds.batch_of({"n": [2], "items": [[2, 3]], "times": [[monday_six, monday_six + 86400 + 6 * 3600]]})
-    first, second = time_features(batch)[0]
+    first, second = time_features(batch.times)[0]
     torch.testing.assert_close(first, torch.tensor([0.0, 1, 1, 0, 0, 1]), atol=1e-6, rtol=0)
     week = 2 * math.pi / 7
     want = [math.log1p(86400 + 6 * 3600) / 10, 0, 0, -1, math.sin(week), math.cos(week)]

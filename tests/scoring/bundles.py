@@ -15,6 +15,7 @@ from lstmrec.contracts.kinds import arrow_schema
 from lstmrec.contracts.manifest import DataFile, Manifest
 from lstmrec.model.build import save
 from lstmrec.model.net import Net
+from lstmrec.scoring import items as item_files
 from lstmrec.scoring import worker
 from lstmrec.scoring.options import COLUMNS, ENCODED, Options
 from tests.model import worlds
@@ -22,9 +23,9 @@ from tests.model import worlds
 VERSION = "0123456789ab-00000000"
 
 
-def manifest(table: tables.Table, **more: Any) -> Manifest:
+def manifest(table: tables.Table, version: str = VERSION, **more: Any) -> Manifest:
     return Manifest(
-        table.name, VERSION, table.major, table.minor, "test", 1, "key", more.pop("fingerprint", "1:1"), "now", **more
+        table.name, version, table.major, table.minor, "test", 1, "key", more.pop("fingerprint", "1:1"), "now", **more
     )
 
 
@@ -50,7 +51,7 @@ def seal_vectors(root: Path, rows: list[dict[str, Any]], files: int = 2) -> Mani
     """ITEM_VECTORS of ENCODED_ITEMS rows by the worker itself, in several files whose order means nothing."""
     options, total = Options(str(root), VERSION), sum(r["count"] for r in rows)
     source = pa.RecordBatch.from_pylist(rows, schema=arrow_schema(tables.ENCODED_ITEMS))
-    made = pa.Table.from_batches(worker.item_vectors(iter([source]), options, total), arrow_schema(tables.ITEM_VECTORS))
+    made = pa.Table.from_batches(worker.item_vectors(iter([source]), options, total), item_files.SCHEMA)
     place = root / "item_vectors" / VERSION / "data"
     place.mkdir(parents=True)
     listed = []
@@ -117,9 +118,9 @@ def matrix(net: Net, rows: list[dict[str, Any]]) -> tuple[np.ndarray, np.ndarray
     return tower(net, columns, sum(r["count"] for r in rows))
 
 
-def seal(root: Path, table: tables.Table, rows: list[dict[str, Any]], **more: Any) -> Manifest:
+def seal(root: Path, table: tables.Table, rows: list[dict[str, Any]], version: str = VERSION, **more: Any) -> Manifest:
     """A version of a table by pyarrow: one file a partition folder."""
-    place, found = root / table.name / VERSION / "data", arrow_schema(table)
+    place, found = root / table.name / version / "data", arrow_schema(table)
     kept = pa.schema([f for f in found if f.name not in table.partitions])
     groups: dict[str, list[dict[str, Any]]] = {}
     for row in rows:
@@ -129,5 +130,6 @@ def seal(root: Path, table: tables.Table, rows: list[dict[str, Any]], **more: An
         (place / folder).mkdir(parents=True, exist_ok=True)
         pq.write_table(pa.Table.from_pylist(part, schema=kept), place / folder / "part.parquet")
         listed.append(DataFile(f"{folder}part.parquet", len(part)))
-    made = manifest(table, rows_out=len(rows), files=tuple(listed), fingerprint=f"{len(rows)}:{table.name}", **more)
+    more = {"fingerprint": f"{len(rows)}:{table.name}", **more}
+    made = manifest(table, version, rows_out=len(rows), files=tuple(listed), **more)
     return versions.seal(str(root), made)

@@ -25,7 +25,7 @@ def made(net: Any, rows: list[dict[str, Any]], sizes: list[int], total: int | No
         low += size
     assert low == len(rows)
     count = sum(r["count"] for r in rows) if total is None else total
-    return pa.Table.from_batches(items.vectors(iter(batches), net, count), arrow_schema(tables.ITEM_VECTORS))
+    return pa.Table.from_batches(items.vectors(iter(batches), net, count), items.SCHEMA)
 
 
 def test_vectors_are_those_of_the_whole_catalogue() -> None:

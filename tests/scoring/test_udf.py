@@ -48,7 +48,7 @@ def test_item_vectors_are_the_workers(spark: Any, root: Path) -> None:
     columns = ", ".join(tables.ENCODED_ITEMS.column(name).ddl for name in ENCODED)
     frame = spark.createDataFrame([tuple(r[c] for c in ENCODED) for r in rows], columns).repartition(5)
     options, total = Options(str(root), bundles.VERSION), sum(r["count"] for r in rows)
-    got = udf.item_vectors(frame, options, total).orderBy("item").collect()
+    got = udf.item_vectors(frame, total, options).orderBy("item").collect()
     import pyarrow as pa
 
     source = pa.RecordBatch.from_pylist(rows, schema=arrow_schema(tables.ENCODED_ITEMS))

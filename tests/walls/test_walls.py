@@ -56,7 +56,7 @@ def test_every_need_is_given_by_an_earlier_job() -> None:
         job = importlib.import_module(f"lstmrec.jobs.{name}")
         assert {t.name for t in job.NEEDS} <= given, name
         assert not {t.name for t in job.GIVES} & given, f"{name} gives what another job gave"
-        given |= {t.name for t in job.GIVES}
+        given |= {t.name for t in (*job.GIVES, *getattr(job, "KEEPS", ()))}
         assert isinstance(job.VERSION, int) and job.SECTIONS and callable(job.run) and callable(job.main)
     from lstmrec.contracts import tables
 

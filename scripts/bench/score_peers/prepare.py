@@ -26,6 +26,7 @@ from lstmrec.contracts.kinds import arrow_schema
 from lstmrec.contracts.manifest import DataFile, Manifest
 from lstmrec.model.build import MODEL, build, save
 from lstmrec.model.spec import NetSpec
+from lstmrec.scoring.items import SCHEMA
 
 VERSION = "0123456789ab-00000000"
 _PART = 4096  # users a file of sequences, as sequence.rows_per_file is in a large setting
@@ -59,7 +60,7 @@ def write_vectors(root: Path, items: int, dim: int) -> None:
             [pa.array(item, pa.int32()), pa.array([f"item-{i}" for i in item]),
              lists(rng.standard_normal((len(item), dim), np.float32), pa.float32()),
              pa.array(rng.standard_normal(len(item), np.float32) * 0.5)],
-            schema=arrow_schema(tables.ITEM_VECTORS),
+            schema=SCHEMA,
         )  # fmt: skip
         pq.write_table(part, place / f"part-{low}.parquet")
         listed.append(DataFile(f"part-{low}.parquet", len(item)))

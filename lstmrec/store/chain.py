@@ -1,0 +1,78 @@
+"""Tables kept as a base and deltas: a version holds the rows that moved, and names the versions that hold the rest."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import functions as F
+
+from lstmrec import versions
+from lstmrec.contracts import tables
+from lstmrec.contracts.manifest import Manifest
+from lstmrec.contracts.tables import Table
+from lstmrec.store.commit import Ticket, commit
+from lstmrec.store.read import read_version
+
+
+def newest(root: str, contract: Table, like: Mapping[str, Any]) -> Manifest | None:
+    """The version `head` points to, if it is there and its facts say what `like` does."""
+    if not versions.log(root, contract.name):
+        return None
+    found = versions.current(root, contract)
+    return found if all(found.facts.get(k) == v for k, v in like.items()) else None
+
+
+def read(spark: SparkSession, root: str, contract: Table, manifest: Manifest) -> DataFrame:
+    """All rows: of each key the newest one. Keys of the deltas are few, and travel; rows of the base stay in place."""
+    rows = read_version(spark, root, contract, manifest)
+    for version in reversed(manifest.facts["chain"]):
+        older = read_version(spark, root, contract, versions.load(root, contract, version))
+        moved = F.broadcast(rows.select(*contract.key))
+        rows = older.join(moved, list(contract.key), "left_anti").unionByName(rows)
+    return rows
+
+
+@dataclass(frozen=True)
+class States:
+    """USER_STATES as a run sees them. last: the version it goes on from (none: it begins a chain). like: facts of the
+    bundle and the config that the states hold for. longest: deltas, before all rows are written anew."""
+
+    spark: SparkSession
+    ticket: Ticket
+    last: Manifest | None
+    like: Mapping[str, Any]
+    longest: int
+
+    def before(self) -> DataFrame | None:
+        """All rows of the last run."""
+        return None if self.last is None else read(self.spark, self.ticket.root, tables.USER_STATES, self.last)
+
+    def turned(self, now: str) -> tuple[DataFrame, DataFrame]:
+        """ITEM_VECTORS of the last run, and of the version `now`."""
+        assert self.last is not None
+        root = self.ticket.root
+        found = [versions.load(root, tables.ITEM_VECTORS, v) for v in (self.last.facts["item_vectors"], now)]
+        was, here = (read_version(self.spark, root, tables.ITEM_VECTORS, m) for m in found)
+        return was, here
+
+    def extend(self, moved: DataFrame, item_vectors: str, told: Mapping[str, int]) -> DataFrame:
+        """Commit what moved: as a delta, or, where the chain grew too long, with all other rows as a new base. Returns
+        all rows."""
+        t, contract = self.ticket, tables.USER_STATES
+        chain = [] if self.last is None else [*self.last.facts["chain"], self.last.version]
+        if self.last is not None and len(chain) > self.longest:
+            rest = read(self.spark, t.root, contract, self.last)
+            moved = rest.join(F.broadcast(moved.select(*contract.key)), list(contract.key), "left_anti").unionByName(
+                moved
+            )
+            chain = []
+        facts = {**self.like, "item_vectors": item_vectors, "chain": chain, "users": dict(told)}
+        return read(self.spark, t.root, contract, commit(moved, t, contract, facts=facts))
+
+
+def states(spark: SparkSession, t: Ticket, like: Mapping[str, Any], update: bool, longest: int) -> States:
+    """update: to go on from the newest version, if it is `like` that; else a chain begins."""
+    return States(spark, t, newest(t.root, tables.USER_STATES, like) if update else None, like, longest)
