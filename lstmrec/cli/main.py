@@ -12,6 +12,7 @@ import typer
 
 from lstmrec.cli.audit import audit
 from lstmrec.cli.doctor import doctor
+from lstmrec.cli.export import export
 from lstmrec.cli.publish import path, publish, rollback
 from lstmrec.cli.run import run
 from lstmrec.cli.show import show_user
@@ -27,8 +28,8 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 for verb, name in ((run, "run"), (show_user, "show-user"), (status, "status"), (publish, "publish"),
-                   (rollback, "rollback"), (path, "path"), (audit, "audit"), (tune, "tune"),
-                   (doctor, "doctor")):  # fmt: skip
+                   (rollback, "rollback"), (path, "path"), (export, "export"), (audit, "audit"),
+                   (tune, "tune"), (doctor, "doctor")):  # fmt: skip
     app.command(name)(verb)
 
 

@@ -9,13 +9,13 @@ from __future__ import annotations
 from dataclasses import dataclass, fields
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn import functional as F
 
 from lstmrec.contracts.errors import ConfigError
 from lstmrec.model.net import Net
 from lstmrec.model.spec import NetSpec
-from lstmrec.model.user import Layer, UserTower
+from lstmrec.model.user import Layer, UserTower, exact, time_features
 
 
 @dataclass(frozen=True)
@@ -76,7 +76,7 @@ def advance(net: Net, events: Events, inputs: Tensor, states: Tensor) -> tuple[T
     if tower.types is not None:
         x = x + tower.types(events.types)
     if tower.time is not None and length:
-        x = x + tower.clocked(events.times, events.last, events.had)
+        x = x + exact(tower.time, time_features(events.times, events.last, events.had)).float()
     cells = _begun(tower, events, states, x.new_zeros((rows, 1)))
     kernels = [_kernel(layer) for layer in _layers(tower)]
     hidden = _placed(tower, cells)  # of users without an event; others have one at the end, or their vector already
@@ -87,7 +87,7 @@ def advance(net: Net, events: Events, inputs: Tensor, states: Tensor) -> tuple[T
             h, c = cells[i]
             new_h, new_c = _stepped(kernels[i], x[:, t] if below is None else below, h, c)
             cells[i] = torch.where(there, new_h, h), torch.where(there, new_c, c)
-            below = _out(layer, new_h, below)
+            below = layer.block(new_h, below)
         assert below is not None
         hidden = torch.where(there, below, hidden)
     made = torch.stack([torch.stack(pair, 1) for pair in cells], 1).reshape(rows, size(spec))
@@ -104,7 +104,7 @@ def _begun(tower: UserTower, events: Events, states: Tensor, like: Tensor) -> li
     kept = states.view(len(states), spec.layers, 2, spec.units)
     cells = []
     for i in range(spec.layers):
-        h, c = tower.start_of(events.static, i, like)
+        h, c = tower.first(events.static, i, like)
         had = events.had[:, None]
         cells.append((torch.where(had, kept[:, i, 0], h), torch.where(had, kept[:, i, 1], c)))
     return cells
@@ -129,15 +129,6 @@ def _placed(tower: UserTower, cells: list[tuple[Tensor, Tensor]]) -> Tensor:
     """(B, units): what the layers make of place 0, before any event."""
     below: Tensor | None = None
     for layer, (h, _) in zip(_layers(tower), cells, strict=True):
-        below = _out(layer, h, below)
+        below = layer.block(h, below)
     assert below is not None
     return below
-
-
-def _out(layer: Layer, y: Tensor, below: Tensor | None) -> Tensor:
-    """`Layer.forward` at one place: y (B, units) of its LSTM, `below` of the layer before it."""
-    y = layer.norm(y if below is None else y + below)
-    if isinstance(layer.ffn, nn.Module):
-        y = layer.ffn_norm(y + layer.ffn(y))
-    out: Tensor = y
-    return out

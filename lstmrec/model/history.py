@@ -12,8 +12,8 @@ from lstmrec.model.batch import Batch
 from lstmrec.model.linear import linear
 from lstmrec.model.spec import NetSpec
 
-_DAY = 86400.0
-_TINY = 2.0**-20  # the grain of decayed counts
+DAY = 86400.0
+TINY = 2.0**-20  # the grain of decayed counts
 _HIDDEN = 16
 
 
@@ -53,7 +53,7 @@ class HistoryTerm(nn.Module):
     def __init__(self, spec: NetSpec) -> None:
         super().__init__()
         lives = spec.half_lives
-        self.half_lives = tuple(life * _DAY for life in lives)  # seconds
+        self.half_lives = tuple(life * DAY for life in lives)  # seconds
         line = [1.0] + [2.0 if life == max(lives) else 0.5 for life in lives] + [-0.1]
         self.line = nn.Parameter(torch.tensor(line))
         self.scale = nn.Parameter(torch.tensor(1.0))
@@ -81,15 +81,19 @@ class HistoryTerm(nn.Module):
         # Without slots the table is the catalogue, or its first rows: what lies beyond them is not asked for.
         where = items.clamp(max=len(table) - 1) if slots is None else slots[items]
         base = self._base(row, query, where, table, bias)[place, column]
-        days = (clock[place] - last[place, column]).clamp(min=0).to(query.dtype) / _DAY
-        parts = [count[place, column].log(), *(d[place, column].clamp(min=_TINY).log() for d in decayed)]
+        days = (clock[place] - last[place, column]).clamp(min=0).to(query.dtype) / DAY
+        parts = [count[place, column].log(), *(d[place, column].clamp(min=TINY).log() for d in decayed)]
         facts = torch.stack([*parts, torch.log1p(days)], 1)
         size = torch.log1p((count > 0).sum(1).to(query.dtype))[place]
+        return Own(place, item, self.score(facts, base, size, linear(self.user, query)[place]))
+
+    def score(self, facts: Tensor, base: Tensor, size: Tensor, user: Tensor) -> Tensor:
+        """(E,) of facts (E, F) as the line counts them, base scores and sizes (E,), the user's part (E or 1, 16)."""
         hidden = linear(self.features, torch.cat([facts, 0.1 * base[:, None], size[:, None]], 1))
-        hidden = F.gelu(hidden + linear(self.user, query)[place])
-        line = facts @ self.line.to(query.dtype)
-        score = self.offset.to(query.dtype) + self.scale.to(query.dtype) * line + linear(self.out, hidden)[:, 0]
-        return Own(place, item, score)
+        hidden = F.gelu(hidden + user)
+        line = facts @ self.line.to(facts.dtype)
+        out: Tensor = self.offset.to(facts.dtype) + self.scale.to(facts.dtype) * line + linear(self.out, hidden)[:, 0]
+        return out
 
     def _counts(
         self, batch: Batch, row: Tensor, at: Tensor, clock: Tensor, width: int, slot: Tensor, dtype: torch.dtype

@@ -48,10 +48,11 @@ class Layer(nn.Module):
         at (B,): (B, 1, units), of one place a row alone.
         """
         y: Tensor = self.lstm(x, (h0[None], c0[None]))[0]
-        y = joined(h0[:, None], y, at)
-        if first is not None:
-            y = y + joined(first, x, at)
-        y = self.norm(y)
+        return self.block(joined(h0[:, None], y, at), None if first is None else joined(first, x, at), mask)
+
+    def block(self, y: Tensor, before: Tensor | None, mask: Tensor | None = None) -> Tensor:
+        """What comes after the LSTM, place by place: states y and the layer's input, if it is a residual."""
+        y = self.norm(y if before is None else y + before)
         if self.ffn is not None:
             z = self.ffn(y)
             y = self.ffn_norm(y + (z if mask is None else z * mask))
@@ -124,11 +125,11 @@ class UserTower(nn.Module):
         if self.types is not None:
             x = x + self.types(batch.types)
         if self.time is not None:
-            x = x + _exact(self.time, time_features(batch.times)).to(x.dtype)
+            x = x + exact(self.time, time_features(batch.times)).to(x.dtype)
         first: Tensor | None = None
         for i, layer in enumerate(self.layers):
             mask = self._mask(f"hidden {i}", self.spec.units, self.spec.hidden_dropout, key, x)
-            h0, c0 = self.start_of(batch.static, i, x)
+            h0, c0 = self.first(batch.static, i, x)
             y = layer(x, first, h0, c0, mask, at if self.attention is None and layer is self.layers[-1] else None)
             first, x = y[:, :1], y[:, 1:]
         if self.attention is not None:
@@ -141,25 +142,21 @@ class UserTower(nn.Module):
         """(..., dim) queries of hidden states (..., units); profile (..., P)."""
         q = self.head(hidden) + own
         if self.profile is not None:
-            q = q + _exact(self.profile, profile).to(q.dtype)
+            q = q + exact(self.profile, profile).to(q.dtype)
         out: Tensor = self.norm(q)
         if self.sharpness is not None:  # item vectors are of length sqrt(dim)
             out = F.normalize(out, dim=-1) * (self.sharpness.exp() * self.spec.dim**-0.5)
         return out
 
-    def start_of(self, static: Tensor, i: int, like: Tensor) -> tuple[Tensor, Tensor]:
-        """(h0, c0), both (B, units), of layer i: of demographics (B, S), zeros where the net does not look at any."""
+    def first(self, static: Tensor, i: int, like: Tensor) -> tuple[Tensor, Tensor]:
+        """(h, c), both (B, units), of layer i before any event, of demographics (B, S); `like` says in which dtype."""
+        rows = static.shape[0]
         if self.static is None:
-            zero = like.new_zeros((len(static), self.spec.units))
+            zero = like.new_zeros((rows, self.spec.units))
             return zero, zero
         known = [table(static[:, j]) for j, table in enumerate(self.static)]
-        h, c = self.start(torch.cat(known, 1)).view(len(static), self.spec.layers, 2, -1)[:, i].unbind(1)
+        h, c = self.start(torch.cat(known, 1)).view(rows, self.spec.layers, 2, -1)[:, i].unbind(1)
         return torch.tanh(h), c
-
-    def clocked(self, times: Tensor, last: Tensor, had: Tensor) -> Tensor:
-        """(B, L, dim) of what the time of events (B, L) adds to their inputs, after an event at `last` where `had`."""
-        assert self.time is not None
-        return _exact(self.time, time_features(times, last, had)).float()
 
     def _mask(self, name: str, width: int, p: float, key: Key | None, like: Tensor) -> Tensor | None:
         if key is None or p == 0:
@@ -179,7 +176,7 @@ def joined(first: Tensor, rest: Tensor, at: Tensor | None) -> Tensor:
     return torch.where((at > 0)[:, None], rest[row, (at - 1).clamp(min=0)], first[:, 0])[:, None]
 
 
-def _exact(layer: nn.Linear, x: Tensor) -> Tensor:
+def exact(layer: nn.Linear, x: Tensor) -> Tensor:
     """A layer of few inputs, in float64: in fp32 the last bit depends on where in the tensor a row stands (seen)."""
     return linear(layer, x.double())
 
@@ -197,7 +194,12 @@ def time_features(t: Tensor, last: Tensor | None = None, had: Tensor | None = No
     if last is not None and had is not None:
         gap[:, 0] = torch.where(had, (t[:, 0] - last).clamp(min=0).double(), 0.0)
         first[:, 0] = (~had).double()
+    return calendar(t, gap, first)
+
+
+def calendar(t: Tensor, gap: Tensor, first: Tensor) -> Tensor:
+    """(..., 6) float32 of times in seconds, gaps in seconds and whether there is none (float64)."""
     hour = (t % _DAY).double() * (2 * math.pi / _DAY)
     week = ((t // _DAY + 3) % 7).double() * (2 * math.pi / 7)  # 1970-01-01 was a Thursday; Monday is 0
     # In float64 and then rounded: vector and scalar sines differ in the last bit, by the place in the tensor.
-    return torch.stack([gap.log1p() / 10, first, hour.sin(), hour.cos(), week.sin(), week.cos()], 2).float()
+    return torch.stack([gap.log1p() / 10, first, hour.sin(), hour.cos(), week.sin(), week.cos()], -1).float()

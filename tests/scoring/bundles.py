@@ -40,14 +40,14 @@ def encoded(n: int = 30, trained: int = 24, seed: int = 0) -> list[dict[str, Any
     ]  # fmt: skip
 
 
-def seal_bundle(root: Path, net: Net) -> Manifest:
+def seal_bundle(root: Path, net: Net, **more: Any) -> Manifest:
     folder = root / "bundle" / VERSION
     folder.mkdir(parents=True)
     save(net, str(folder))
-    return versions.seal_files(str(root), manifest(tables.BUNDLE))
+    return versions.seal_files(str(root), manifest(tables.BUNDLE, **more))
 
 
-def seal_vectors(root: Path, rows: list[dict[str, Any]], files: int = 2) -> Manifest:
+def seal_vectors(root: Path, rows: list[dict[str, Any]], files: int = 2, **more: Any) -> Manifest:
     """ITEM_VECTORS of ENCODED_ITEMS rows by the worker itself, in several files whose order means nothing."""
     options, total = Options(str(root), VERSION), sum(r["count"] for r in rows)
     source = pa.RecordBatch.from_pylist(rows, schema=arrow_schema(tables.ENCODED_ITEMS))
@@ -59,9 +59,8 @@ def seal_vectors(root: Path, rows: list[dict[str, Any]], files: int = 2) -> Mani
         part = made.take(pa.array([j for j in reversed(range(len(made))) if j % files == i], pa.int64()))
         pq.write_table(part, place / f"part-{i}.parquet")
         listed.append(DataFile(f"part-{i}.parquet", len(part)))
-    return versions.seal(
-        str(root), manifest(tables.ITEM_VECTORS, rows_out=len(made), files=tuple(listed), facts={"events": total})
-    )
+    more |= {"rows_out": len(made), "files": tuple(listed), "facts": {"events": total}}
+    return versions.seal(str(root), manifest(tables.ITEM_VECTORS, **more))
 
 
 def options(root: Path, **more: Any) -> Options:
