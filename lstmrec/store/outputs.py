@@ -23,6 +23,8 @@ from lstmrec.contracts.errors import ConfigError, DataError, ResourceError
 from lstmrec.contracts.manifest import Manifest, digest
 from lstmrec.store.read import read_version
 
+#: Classes of drivers by the name in the URL; of others `options.driver` tells.
+_DRIVERS = {"postgresql": "org.postgresql.Driver"}
 KEY = ("version", "recommender", "role", "user_id")
 
 
@@ -78,7 +80,9 @@ def _jdbc(spark: SparkSession, rows: DataFrame, to: Jdbc, version: str) -> None:
     key = [*KEY, "rank"] if "rank" in rows.columns else list(KEY)
     if "items" in rows.columns:
         rows = rows.withColumn("items", F.to_json("items"))
-    options = {**to.options, "url": to.url, "dbtable": to.table} | ({"user": to.user} if to.user else {})
+    options = {**_driver(to.url), **to.options, "url": to.url, "dbtable": to.table} | (
+        {"user": to.user} if to.user else {}
+    )
     if to.password_env:
         if to.password_env not in os.environ:
             raise ConfigError("C702", f"environment variable {to.password_env} is not set",
@@ -97,6 +101,12 @@ def _jdbc(spark: SparkSession, rows: DataFrame, to: Jdbc, version: str) -> None:
     _tried(lambda: new.write.format("jdbc").mode("append").options(**options).save(), to)
 
 
+def _driver(url: str) -> dict[str, str]:
+    """The option that Java needs to find a driver among `spark.jars`: it looks at the class path alone by itself."""
+    kind = url.split(":")[1] if url.count(":") > 1 else ""
+    return {"driver": _DRIVERS[kind]} if kind in _DRIVERS else {}
+
+
 def _tried(act: Callable[[], Any], to: Jdbc, stop: bool = True) -> Any:
     """The result, or, where the database refuses, R721; without `stop` None: there may be no table."""
     try:
@@ -104,6 +114,19 @@ def _tried(act: Callable[[], Any], to: Jdbc, stop: bool = True) -> Any:
     except (PySparkException, Py4JError) as error:
         if not stop:
             return None
-        first = next((line for line in str(error).splitlines() if line.strip()), type(error).__name__)
-        raise ResourceError("R721", f"the database refuses: {first}", f"{to.url} · {to.table}",
-                            "the lists are committed: run score again once it does not") from error  # fmt: skip
+        said = _innermost(error)
+        hint = "the lists are committed: run score again once it does not"
+        if "suitable driver" in said or "ClassNotFound" in said:
+            hint = (
+                "spark-submit --conf spark.jars=THE_DRIVER.jar, and name its class in score.output.jdbc.options.driver"
+            )
+        raise ResourceError("R721", f"the database refuses: {said}", f"{to.url} · {to.table}", hint) from error
+
+
+def _innermost(error: Exception) -> str:
+    """The first line of the cause behind all causes: Spark's own words are that something failed."""
+    java: Any = getattr(error, "java_exception", None) or getattr(error, "_origin", None)
+    while java is not None and java.getCause() is not None:
+        java = java.getCause()
+    text = str(error) if java is None else java.toString()
+    return next((line for line in text.splitlines() if line.strip()), type(error).__name__)

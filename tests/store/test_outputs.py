@@ -10,23 +10,11 @@ from lstmrec.config.load import validate
 from lstmrec.contracts import tables
 from lstmrec.contracts.errors import ConfigError, DataError, ResourceError
 from lstmrec.store import outputs
-from tests.scoring import bundles
+from tests.store.lists import world
 
 DRIVER = "org.apache.derby.jdbc.EmbeddedDriver"
 #: Derby compares no CLOB, which is what Spark makes of text there.
 NAMES = "version VARCHAR(64), recommender VARCHAR(40), role VARCHAR(10), user_id VARCHAR(64)"
-
-
-def world(root: Path, **output: Any) -> tuple[Any, Any]:
-    """Lists of two recommenders for two roles, five users each, and a config."""
-    rows = [{"recommender": name, "role": role, "user_id": f"u{u}", "reason": "full_history", "because": None,
-             "history": 7, "model": "m", "as_of": 1,
-             "items": [{"item_id": f"i{u + r}", "score": 1.5 - r, "rank": r + 1} for r in range(u)]}
-            for name in ("model", "knn") for role in ("test", "serve") for u in range(5)]  # fmt: skip
-    manifest = bundles.seal(root, tables.RECOMMENDATIONS, rows)
-    conf = {"root": str(root), "as_of": "2020-01-01T00:00:00Z", "clean": {"events": {"path": ["x"]}},
-            "score": {"output": output}}  # fmt: skip
-    return validate(conf), manifest
 
 
 def test_json_lines_are_written_once(spark: Any, tmp_path: Path) -> None:
