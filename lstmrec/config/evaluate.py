@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from lstmrec.config.base import Section
 
@@ -21,12 +21,47 @@ class ProbesConfig(Section):
     whole_length: int = Field(2048, ge=2, description="as far as this")
 
 
+class IpsConfig(Section):
+    """Metrics whose hits weigh the inverse propensity of the item to have been seen: ips_* and, self-normalised,
+    snips_*."""
+
+    power: float = Field(0.5, gt=0, le=2, description="propensity: (train events / those of the most frequent item) ^ "
+                         "power")  # fmt: skip
+    clip: float = Field(0.1, ge=0.01, le=1, description="smaller propensities count as this: less variance, more bias")
+
+
+class SlicesConfig(Section):
+    """Groups of users and of targets whose figures are told apart."""
+
+    history: list[int] = Field([20, 100], min_length=2, max_length=2, description="history:short below the first, "
+                               "long from the second; events before the role's cut")  # fmt: skip
+    user_days: list[int] = Field([28, 365], min_length=2, max_length=2, description="user_age:new below the first, "
+                                 "old from the second; days from a user's first event to the role's")  # fmt: skip
+    item_days: int = Field(28, ge=1, description="item_age:new: the item's first event is less than this before the "
+                           "target")  # fmt: skip
+    segment: str | None = Field(None, description="of clean.users.attributes: segment:VALUE of users, the most "
+                                "frequent values")  # fmt: skip
+    segments: int = Field(10, ge=1, description="values told apart; the rest is segment:other")
+
+    @field_validator("history", "user_days")
+    @classmethod
+    def _rises(cls, value: list[int]) -> list[int]:
+        if not 0 < value[0] < value[1]:
+            raise ValueError(f"bounds must rise from above 0: {value}")
+        return value
+
+
 class EvaluateConfig(Section):
     """Ranking metrics."""
 
     ks: list[int] = Field([10], min_length=1, description="list lengths; the longest at most score.k")
     bootstrap: int = Field(500, ge=0, description="resamples of the intervals")
+    baseline: str = Field("model", description="recommender that every other is held against: differences with "
+                          "intervals and p, corrected for their number")  # fmt: skip
     repeats: bool = Field(False, description="report targets the user had before and new ones apart")
+    slices: SlicesConfig = SlicesConfig()
+    ips: IpsConfig | None = Field(None, description="figures without the pull of what is popular; null: none")
+    diversity_users: int = Field(2000, ge=0, description="users, by hash, whose lists' diversity is measured; 0: none")
     probes: ProbesConfig | None = Field(None, description="how the model takes short and dirty histories; null: skip")
     cold_items: bool = Field(False, description="how the model ranks items it was not trained on (split.items holds "
                              "some out), beside newest, most popular and chance")  # fmt: skip

@@ -6,7 +6,7 @@ import sys
 from collections.abc import Sequence
 from typing import Any
 
-from pyspark.sql import SparkSession
+from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 from lstmrec import versions
@@ -14,75 +14,77 @@ from lstmrec.config.run import Config
 from lstmrec.contracts import tables
 from lstmrec.contracts.errors import DataError
 from lstmrec.contracts.manifest import Manifest
-from lstmrec.frames import metrics
+from lstmrec.frames import evaluation, metrics, paired, targets
 from lstmrec.recommenders import lists
-from lstmrec.report import summary
+from lstmrec.report import judged, summary
 from lstmrec.scoring import cold, probes
 from lstmrec.scoring.bench import Bench
 from lstmrec.scoring.options import Options
-from lstmrec.store import collect, door
+from lstmrec.store import collect, door, touched
 from lstmrec.store.commit import commit
 from lstmrec.store.read import read
 from lstmrec.store.work import Desk, desk
 
-NEEDS = (tables.EVENTS, tables.SPLIT, tables.CUTS, tables.VOCABULARY, tables.ENCODED_ITEMS, tables.ENCODED_USERS,
-         tables.USER_PROFILES, tables.SEQUENCES, tables.BUNDLE, tables.ITEM_VECTORS,
+NEEDS = (tables.EVENTS, tables.USERS, tables.SPLIT, tables.CUTS, tables.VOCABULARY, tables.ENCODED_ITEMS,
+         tables.ENCODED_USERS, tables.USER_PROFILES, tables.SEQUENCES, tables.BUNDLE, tables.ITEM_VECTORS,
          tables.RECOMMENDATIONS)  # fmt: skip
 GIVES = (tables.METRICS,)
 SECTIONS = ("seed", "as_of", "split", "sequence", "profile", "train.model", "score.recommenders", "score.filters",
             "evaluate")  # fmt: skip
-VERSION = 2
+VERSION = 3
 SPARK = True
 
 
 def run(spark: SparkSession, conf: Config) -> Manifest:
-    """Commits METRICS; its facts hold the headline figures, the paired differences, the size of the data, and what
-    `measured` finds. DataError D801 where no list of validation or test was scored."""
+    """Commits METRICS; its facts hold the headline figures, paired differences, gaps between groups, the size of the
+    data, how often test was looked at, and what `measured` finds. DataError D801 where no list of validation or test
+    was scored."""
     t, e, k = door.ticket(sys.modules[__name__], conf), conf.evaluate, summary.headline_k(conf.evaluate.ks)
-    made = versions.current(conf.root, tables.RECOMMENDATIONS)
-    scored = sorted({(f.partition["recommender"], f.partition["role"]) for f in made.files})
-    names = [pair for pair in scored if pair[1] in ("validation", "test")]
+    frames = {x.name: read(spark, conf.root, x) for x in NEEDS if x != tables.BUNDLE}
+    known = {x.name: versions.current(conf.root, x) for x in NEEDS}
+    names, popular = judged.scored(conf, known["recommendations"])
     if not names:
         raise DataError("D801", "no list of validation or test was scored", "table recommendations",
                         "add test to score.roles")  # fmt: skip
-    events, recommendations, catalogue = (
-        read(spark, conf.root, x) for x in (tables.SPLIT, tables.RECOMMENDATIONS, tables.ENCODED_ITEMS)
-    )
-    size = versions.current(conf.root, tables.ENCODED_ITEMS).rows_out
+    asked, items = evaluation.asked(e, popular is not None, conf.has_clock), known["encoded_items"]
+    widths = [int(width) for _, width in items.facts.get("vectors", [])]
     with desk(t) as d:
-        judged = d.materialise(
-            metrics.judged(recommendations, metrics.targets(events), names, conf.seed), "judged", "recommender", "role"
-        )
-        means = d.materialise(metrics.resampled(judged, e.ks, e.bootstrap, e.repeats), "means")
-        figures = metrics.intervals(means, e.ks).unionByName(metrics.coverage(recommendations, catalogue, size, e.ks))
-        table = d.materialise(figures.withColumn("protocol", F.lit(summary.protocol(conf))).coalesce(1), "metrics")
-        rows = [r.asDict() for r in collect.rows(table)]
-        test = summary.headline(rows, k)
-        empty = collect.rows(judged.where("missing").groupBy("recommender", "role").count())
-        facts = {
-            "k": k, "test": test, "validation": summary.headline(rows, k, "validation"),
-            "differences": [r.asDict() for r in collect.rows(metrics.differences(means, f"ndcg_{k}", summary.MODEL))],
-            "without_list": {f"{r['recommender']} {r['role']}": r["count"] for r in empty},
-            "data": collect.rows(metrics.size(events))[0].asDict(),
-            "told": summary.told(test, k),
-            **summary.beats(test, conf, k), **measured(spark, conf, k, d),
+        wanted = d.materialise(evaluation.wanted(e, frames, popular), "targets", "role")
+        every = metrics.judged(frames["recommendations"], wanted, names, conf.seed)
+        means = d.materialise(metrics.resampled(every, asked), "means")
+        rows = evaluation.figures(e, means, wanted, frames, items.rows_out, widths, conf.seed)
+        table = d.materialise(rows.withColumn("protocol", F.lit(summary.protocol(conf))).coalesce(1), "metrics")
+        metric, whole = f"ndcg_{k}", means.where("slice = 'all' AND resample = 0")
+        facts = judged.facts(
+            conf, k, _rows(table), paired.holm(_rows(paired.differences(means, metric, e.baseline))), _rows(whole)
+        ) | {
+            "gaps": _rows(paired.gaps(means, metric)), "data": _rows(metrics.size(frames["split"]))[0],
+            "ips": _rows(targets.effective(wanted, e.ips.clip)) if e.ips else [],
+            **measured(conf, k, d, frames, known),
         }  # fmt: skip
+        if "test" in {role for _, role in names}:
+            facts["test_touched"] = touched.touch(conf.root, "test", {
+                "bundle": known["bundle"].fingerprint, "protocol": summary.protocol(conf), "as_of": conf.as_of,
+                "run": d.folder.rsplit("/", 1)[-1],
+            })  # fmt: skip
         return commit(table, t, tables.METRICS, facts=facts)
 
 
-def measured(spark: SparkSession, conf: Config, k: int, d: Desk) -> dict[str, Any]:
+def measured(conf: Config, k: int, d: Desk, frames: dict[str, DataFrame], known: dict[str, Manifest]) -> dict[str, Any]:
     """What else the bundle is asked: how it takes short and dirty histories, and items it was not trained on."""
     s, hide = conf.score, lists.Shown(conf.score.filters.hides(conf.sequence.history))
     if not (conf.evaluate.probes or conf.evaluate.cold_items):
         return {}
-    frames = {t.name: read(spark, conf.root, t) for t in NEEDS if t != tables.BUNDLE}
-    known = {t.name: versions.current(conf.root, t) for t in NEEDS}
     options = Options(conf.root, known["bundle"].version, known["item_vectors"].version, s.k, s.batch, s.block)
     bench = Bench(
         conf, frames, known, options, d.materialise, collect.rows,
         lambda users, every, own: lists.filled(users, None, lists.popular(every, s.k, hide), own, s.k, hide),
     )  # fmt: skip
     return {"probes": probes.walk(bench, k), "cold": cold.walk(bench)}
+
+
+def _rows(frame: DataFrame) -> list[dict[str, Any]]:
+    return [r.asDict() for r in collect.rows(frame)]
 
 
 def main(argv: Sequence[str] | None = None) -> int:

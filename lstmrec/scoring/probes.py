@@ -12,8 +12,9 @@ from pyspark.sql import functions as F
 from lstmrec.config.sequence import SequenceConfig
 from lstmrec.contracts import tables
 from lstmrec.contracts.ids import FIRST
-from lstmrec.frames import affinity, disturbed, metrics, profiles, sequences, windows
+from lstmrec.frames import affinity, disturbed, metrics, profiles, sequences, targets, windows
 from lstmrec.frames.disturbed import BASE, LONG, WHOLE, Probe
+from lstmrec.frames.sums import Asked
 from lstmrec.scoring import udf
 from lstmrec.scoring.bench import Bench
 
@@ -36,7 +37,7 @@ def walk(b: Bench, k: int) -> list[dict[str, Any]]:
     rungs = made.select("user_id").where(_rung(disturbed.probe_of("user_id")))
     plain = b.popular(rungs, _past(b.frames["split"]), _past(split))
     lists = b.keep(_together(udf.recommend(made, b.options), plain), "probe-lists")
-    means = metrics.resampled(_judged(lists, of, chosen, seed), [k], b.conf.evaluate.bootstrap, False)
+    means = metrics.resampled(_judged(lists, of, chosen, seed), Asked((k,), b.conf.evaluate.bootstrap))
     drawn, shared = b.rows(means.where("slice = 'all'")), b.rows(_overlap(lists))
     return figures([r.asDict() for r in drawn], [r.asDict() for r in shared], chosen, k)
 
@@ -106,7 +107,7 @@ def _judged(lists: DataFrame, split: DataFrame, chosen: Sequence[Probe], seed: i
     """
     names = [(f"{MODEL}|{p.name}", "test") for p in chosen]
     names += [(f"{POPULARITY}|{p.name}", "test") for p in chosen if p.kind in ("keep", "first")]
-    rows = metrics.judged(lists, metrics.targets(split), names, seed)
+    rows = metrics.judged(lists, targets.targets(split), names, seed)
     return rows.where(~(F.col("recommender").endswith(LONG) | F.col("recommender").endswith(WHOLE)) | ~F.col("missing"))
 
 

@@ -6,7 +6,6 @@ import itertools
 import math
 
 import numpy as np
-import pyarrow as pa
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -48,8 +47,8 @@ def test_metrics_are_the_mean_over_all_orders_of_ties(cases, k):
     width = max(len(h) for h, _, _ in rows)
     hits = np.array([h + [False] * (width - len(h)) for h, _, _ in rows], bool).reshape(len(rows), width)
     scores = np.array([s + [math.nan] * (width - len(s)) for _, s, _ in rows]).reshape(len(rows), width)
-    got = expected.expected(hits, scores, np.array([t for _, _, t in rows]), k)
-    want = [over_orders(h, s, t, k) for h, s, t in rows]
+    got = expected.expected(hits, scores, np.array([t for _, _, t in rows]), [k, 2])
+    want = [[over_orders(h, s, t, k), over_orders(h, s, t, 2)] for h, s, t in rows]
     np.testing.assert_allclose(got, want, atol=1e-12)
 
 
@@ -60,7 +59,7 @@ def test_constant_scores_give_chance_level():
     values = dict(
         zip(
             expected.METRICS,
-            expected.expected(hits, np.zeros((1, catalogue)), np.array([targets]), k)[0],
+            expected.expected(hits, np.zeros((1, catalogue)), np.array([targets]), [k])[0, 0],
             strict=True,
         )
     )
@@ -73,6 +72,65 @@ def test_constant_scores_give_chance_level():
     )
 
 
+@settings(max_examples=100, deadline=None)
+@given(st.lists(st.tuples(st.lists(st.booleans(), max_size=8), st.integers(0, 3)), min_size=1, max_size=5))
+def test_hits_alone_are_enough_where_nothing_ties(cases):
+    hits = np.zeros((len(cases), 8), bool)
+    for i, (row, _) in enumerate(cases):
+        hits[i, : len(row)] = row
+    targets = np.array([max(1, sum(row) + more) for row, more in cases])
+    row, place = np.nonzero(hits)
+    got = expected.of_hits(row, place, len(cases), targets, [1, 3, 10])
+    np.testing.assert_allclose(
+        got[:, 1], [plain(list(h), t, 3) for h, t in zip(hits, targets, strict=True)], atol=1e-12
+    )
+    scores = np.tile(np.arange(8.0, 0.0, -1.0), (len(cases), 1))
+    np.testing.assert_allclose(got, expected.expected(hits, scores, targets, [1, 3, 10]), atol=1e-12)
+
+
+def test_padding_changes_no_bit():
+    rng = np.random.default_rng(3)
+    hits, scores = rng.random((50, 13)) < 0.3, np.sort(rng.integers(0, 5, (50, 13)))[:, ::-1].astype(float)
+    wide = np.pad(hits, ((0, 0), (0, 90))), np.pad(scores, ((0, 0), (0, 90)), constant_values=np.nan)
+    targets = np.full(50, 15)
+    got = expected.expected(*wide, targets, [5, 100])
+    np.testing.assert_array_equal(got, expected.expected(hits, scores, targets, [5, 100]))
+
+
+@pytest.mark.parametrize("size", [1, 4, 30], ids=["leave one out", "several", "baskets"])
+def test_trec_eval_agrees(size):
+    """By trec_eval's own C code, on lists without ties; its recall and MAP divide by all targets."""
+    trec = pytest.importorskip("pytrec_eval", reason="extra dev: pytrec-eval-terrier")
+    rng = np.random.default_rng(size)
+    n, width, ks = 60, 40, (1, 5, 10, 40)
+    items = [rng.permutation(120)[: rng.integers(1, width + 1)] for _ in range(n)]
+    wanted = [set(rng.permutation(120)[: rng.integers(1, size + 1)].tolist()) for _ in range(n)]
+    runs = {str(u): {str(i): float(width - p) for p, i in enumerate(row)} for u, row in enumerate(items)}
+    truth = {str(u): {str(i): 1 for i in mine} for u, mine in enumerate(wanted)}
+    measures = {f"{m}.{','.join(map(str, ks))}" for m in ("recall", "success", "P", "ndcg_cut", "map_cut")}
+    theirs = trec.RelevanceEvaluator(truth, measures).evaluate(runs)
+    hits, scores = np.zeros((n, width), bool), np.full((n, width), np.nan)
+    for u, row in enumerate(items):
+        hits[u, : len(row)] = [i in wanted[u] for i in row.tolist()]
+        scores[u, : len(row)] = np.arange(len(row), 0, -1)
+    count = np.array([len(mine) for mine in wanted])
+    got = expected.expected(hits, scores, count, ks)
+    for at, k in enumerate(ks):
+        cut = {u: dict(list(run.items())[:k]) for u, run in runs.items()}
+        first = trec.RelevanceEvaluator(truth, {"recip_rank"}).evaluate(cut)
+        for u in range(n):
+            there, part = theirs[str(u)], min(k, int(count[u])) / int(count[u])
+            want = [there[f"recall_{k}"] / part, there[f"success_{k}"], there[f"P_{k}"], there[f"ndcg_cut_{k}"],
+                    first[str(u)]["recip_rank"], there[f"map_cut_{k}"] / part]  # fmt: skip
+            assert got[u, at] == pytest.approx(want, abs=1e-9), (u, k)
+
+
+def test_gains_are_shared_by_those_that_tie():
+    gains = np.array([[2.0, 0.0, 1.0, 0.0]])
+    got = expected.spread(gains, np.array([[3.0, 3.0, 1.0, np.nan]]))
+    assert got.tolist() == [[1.0, 1.0, 1.0, 0.0]]
+
+
 def test_weights_are_poisson_and_belong_to_the_user():
     keys = np.random.default_rng(0).integers(-(2**63), 2**63 - 1, 4000)
     drawn = expected.weights(keys, 50)
@@ -83,52 +141,3 @@ def test_weights_are_poisson_and_belong_to_the_user():
     np.testing.assert_array_equal(expected.weights(keys[::-1], 50)[::-1], drawn)
     columns = np.corrcoef(drawn[:, 1:].T)
     assert np.abs(columns - np.eye(50)).max() < 0.1
-
-
-def batch(rows):
-    names = ["recommender", "role", "key", "history", "scores", "hits", "again", "targets", "targets_again"]
-    types = ["string", "string", "int64", "int32", pa.list_(pa.float32()), pa.list_(pa.bool_()), pa.list_(pa.bool_()),
-             "int32", "int32"]  # fmt: skip
-    columns = zip(*rows, strict=True)
-    arrays = [
-        pa.array(list(c), pa.type_for_alias(t) if isinstance(t, str) else t)
-        for c, t in zip(columns, types, strict=True)
-    ]
-    return pa.RecordBatch.from_arrays(arrays, names=names)
-
-
-def test_sums_do_not_depend_on_batches_and_slices_have_their_own_users():
-    rng = np.random.default_rng(1)
-    rows = []
-    for user in range(40):
-        length = int(rng.integers(0, 4))
-        hits = [bool(x) for x in rng.random(length) < 0.5]
-        again = [h and bool(rng.random() < 0.5) for h in hits]
-        had = sum(again) + int(rng.integers(0, 2))
-        fresh = sum(hits) - sum(again) + int(rng.integers(0, 2))
-        if had + fresh:
-            rows.append((f"r{user % 2}", "test", int(rng.integers(-(2**60), 2**60)), int(rng.integers(0, 150)),
-                         [3.0, 2.0, 1.0][:length], hits, again, had + fresh, had))  # fmt: skip
-
-    def run(batches):
-        out: dict = {}
-        for b in expected.sums(iter(batches), [2], 3, True):
-            for row in b.to_pylist():
-                key = tuple(row[c] for c in ("recommender", "role", "slice", "resample"))
-                old = out.get(key, {})
-                out[key] = {c: row[c] + old.get(c, 0) for c in ("users", *expected.columns([2]))}
-        return out
-
-    whole = run([batch(rows)])
-    assert whole == run([batch(rows[:7]), batch(rows[7:8]), batch(rows[8:])])
-    mine = [r for r in rows if r[0] == "r0"]
-    assert whole["r0", "test", "all", 0]["users"] == len(mine)
-    explore = [r for r in mine if r[7] > r[8]]
-    got = whole["r0", "test", "explore", 0]
-    assert got["users"] == len(explore)
-    want = sum(sum(h and not a for h, a in zip(r[5][:2], r[6][:2], strict=True)) / min(2, r[7] - r[8]) for r in explore)
-    assert got["recall_2"] / expected.FIXED == pytest.approx(want, abs=1e-6)
-    sizes = [sum(1 for r in mine if low <= r[3] < high) for low, high in ((0, 20), (20, 100), (100, 10**9))]
-    assert [
-        whole.get(("r0", "test", f"history:{s}", 0), {"users": 0})["users"] for s in ("short", "medium", "long")
-    ] == sizes

@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from lstmrec.contracts import tables
-from lstmrec.frames import expected, metrics
+from lstmrec.frames import expected, metrics, targets
+from lstmrec.frames.sums import Asked
 
 EVENTS = [
     # user, item, role
@@ -45,21 +46,10 @@ def recommendation_rows(spark: Any, lists: dict = LISTS) -> Any:
 NAMES = [("model", "test"), ("model", "validation"), ("pop", "test")]
 
 
-def test_targets_are_distinct_items_with_the_history_before_the_role(spark):
-    got = {(r["role"], r["user_id"]): (r["targets"], r["repeat"], r["history"])
-           for r in metrics.targets(split_rows(spark)).collect()}  # fmt: skip
-    assert got == {
-        ("validation", "a"): (["x"], ["x"], 2),
-        ("test", "a"): (["x", "z"], ["x"], 3),
-        ("test", "b"): (["q"], [], 1),
-        ("test", "c"): (["x"], [], 0),
-    }
-
-
 def pipeline(spark: Any, partitions: int, resamples: int = 40) -> Any:
-    wanted = metrics.targets(split_rows(spark))
+    wanted = targets.targets(split_rows(spark))
     rows = metrics.judged(recommendation_rows(spark), wanted, NAMES, 7).repartition(partitions, "user_id")
-    return rows, metrics.resampled(rows, [2], resamples, True)
+    return rows, metrics.resampled(rows, Asked((2,), resamples, ("repeat", "explore"), ips=True))
 
 
 @pytest.fixture(scope="module")
@@ -71,7 +61,7 @@ def done(spark: Any) -> Any:
 def test_values_are_the_plain_definition_and_a_missing_list_counts(done):
     rows, means = done
     assert {(r["recommender"], r["user_id"]) for r in rows.where("missing").collect()} == {("pop", "c")}
-    got = {(r["recommender"], r["role"], r["slice"], r["metric"]): r for r in metrics.intervals(means, [2]).collect()}
+    got = {(r["recommender"], r["role"], r["slice"], r["metric"]): r for r in metrics.intervals(means).collect()}
     second = 1 / math.log2(3)
     want = {
         ("model", "test", "all", "recall"): (1 + 0 + 1) / 3,  # q is in no catalogue, and still a target
@@ -85,6 +75,11 @@ def test_values_are_the_plain_definition_and_a_missing_list_counts(done):
     assert {k: got[k]["value"] for k in want} == pytest.approx(want, abs=1e-8)
     assert got["model", "test", "all", "ndcg"]["users"] == 3
     assert got["model", "test", "repeat", "ndcg"]["users"] == 1
+    assert got["model", "test", "all", "ips_ndcg"]["value"] == 0  # no weights were set
+    assert ("model", "test", "repeat", "ips_ndcg") not in got and ("model", "test", "all", "snips_ndcg") not in got
+    missing = {r["recommender"]: r["missing"] for r in
+               means.where("slice = 'all' and resample = 0 and role = 'test'").collect()}  # fmt: skip
+    assert missing == {"model": 0, "pop": 1}
     for row in got.values():
         assert row["low"] <= row["value"] + 1e-9 and row["value"] <= row["high"] + 1e-9, row
     assert got["model", "test", "all", "ndcg"]["low"] < got["model", "test", "all", "ndcg"]["high"]
@@ -96,32 +91,17 @@ def test_partitioning_changes_no_bit(spark, done):
 
 
 def test_no_resamples_give_the_value_as_interval(spark):
-    rows = metrics.intervals(pipeline(spark, 1, resamples=0)[1], [2]).collect()
+    rows = metrics.intervals(pipeline(spark, 1, resamples=0)[1]).collect()
     assert rows and all(r["low"] == r["value"] == r["high"] for r in rows)
 
 
-def test_differences_are_paired(done):
-    means = done[1]
-    rows = metrics.differences(means, "ndcg_2", "model").collect()
-    assert [(r["recommender"], r["role"]) for r in rows] == [("pop", "test")]
-    plain = {
-        r["recommender"]: r["ndcg_2"] for r in means.where("resample = 0 and slice = 'all' and role = 'test'").collect()
-    }
-    assert rows[0]["value"] == pytest.approx(plain["model"] - plain["pop"])
-    assert rows[0]["low"] <= rows[0]["value"] <= rows[0]["high"]
-
-
-def test_coverage_counts_catalogue_items_shown(spark):
-    catalogue = spark.createDataFrame([("x",), ("y",), ("u",), ("v",)], "item_id string")
-    got = {(r["recommender"], r["role"], r["k"]): r["value"]
-           for r in metrics.coverage(recommendation_rows(spark), catalogue, 4, [1, 3]).collect()}  # fmt: skip
-    assert got["model", "test", 1] == 0.5  # z is in no catalogue
-    assert got["pop", "test", 1] == 0.25
-    assert got["pop", "test", 3] == 0.5
+def test_names_keep_what_stands_before_the_k(spark):
+    frame = spark.createDataFrame([("ips_ndcg_10",), ("hr_1",)], "name string")
+    got = [tuple(r) for r in frame.select(*metrics.named("name")).collect()]
+    assert got == [("ips_ndcg", 10), ("hr", 1)]
 
 
 def test_frame_is_the_contracts(done):
-    means = done[1]
-    out = metrics.intervals(means, [2])
+    out = metrics.intervals(done[1])
     assert set(out.columns) | {"protocol"} == set(tables.METRICS.names)
-    assert {r["metric"] for r in out.collect()} == set(expected.METRICS)
+    assert {r["metric"] for r in out.collect()} == {*expected.METRICS, "ips_recall", "ips_ndcg"}
