@@ -54,19 +54,16 @@ def run(spark: SparkSession, conf: Config) -> Manifest:
         means = d.materialise(metrics.resampled(every, asked), "means")
         rows = evaluation.figures(e, means, wanted, frames, items.rows_out, widths, conf.seed)
         table = d.materialise(rows.withColumn("protocol", F.lit(summary.protocol(conf))).coalesce(1), "metrics")
-        metric, whole = f"ndcg_{k}", means.where("slice = 'all' AND resample = 0")
-        facts = judged.facts(
-            conf, k, _rows(table), paired.holm(_rows(paired.differences(means, metric, e.baseline))), _rows(whole)
-        ) | {
-            "gaps": _rows(paired.gaps(means, metric)), "data": _rows(metrics.size(frames["split"]))[0],
+        whole = means.where("slice = 'all' AND resample = 0")
+        against = paired.differences(means, f"ndcg_{k}", e.baseline)
+        facts = judged.facts(conf, k, _rows(table), paired.holm(_rows(against)), _rows(whole)) | {
+            "gaps": _rows(paired.gaps(means, f"ndcg_{k}")), "data": _rows(metrics.size(frames["split"]))[0],
             "ips": _rows(targets.effective(wanted, e.ips.clip)) if e.ips else [],
             **measured(conf, k, d, frames, known),
         }  # fmt: skip
-        if "test" in {role for _, role in names}:
-            facts["test_touched"] = touched.touch(conf.root, "test", {
-                "bundle": known["bundle"].fingerprint, "protocol": summary.protocol(conf), "as_of": conf.as_of,
-                "run": d.folder.rsplit("/", 1)[-1],
-            })  # fmt: skip
+        if any(role == "test" for _, role in names):
+            line = {"bundle": known["bundle"].fingerprint, "protocol": summary.protocol(conf), "as_of": conf.as_of}
+            facts["test_touched"] = touched.touch(conf.root, "test", line | {"run": d.name})
         return commit(table, t, tables.METRICS, facts=facts)
 
 

@@ -40,6 +40,9 @@ def gather(conf: Config, manifests: Mapping[str, Manifest], rows: Sequence[Mappi
         "people_said": persons.said(people),
         "leaderboard": board,
         "differences": [d for d in told["differences"] if d["role"] == "test"],
+        "gaps": [g for g in told.get("gaps", []) if g["role"] == "test" and g["recommender"] in (ours, theirs)],
+        "ips": next((x for x in told.get("ips", []) if x["role"] == "test"), None),
+        "test_touched": told.get("test_touched"),
         "funnel": funnel(manifests),
         "training": training(log),
         "slices": slices(rows, [n for n in (ours, theirs) if n], k),
@@ -67,12 +70,23 @@ def verdict(told: Mapping[str, Any], ours: str | None, theirs: str | None, k: in
     if theirs is None:
         return f"The model reaches NDCG@{k} {value:.4f}; there is no baseline to compare it with"
     other = test[theirs][f"ndcg_{k}"]
-    found = [d for d in told["differences"] if d["recommender"] == theirs and d["role"] == "test"]
-    interval = f" (95 % interval {found[0]['low']:+.4f} to {found[0]['high']:+.4f})" if found else ""
+    found = paired(told["differences"], ours, theirs)
+    interval = f" (95 % interval {found[0]:+.4f} to {found[1]:+.4f})" if found else ""
     word = "beats" if value > other else "does not beat"
-    open_end = " — within chance" if found and found[0]["low"] <= 0 <= found[0]["high"] else ""
+    open_end = " — within chance" if found and found[0] <= 0 <= found[1] else ""
     return (f"The model {word} the best baseline, {theirs}: NDCG@{k} {value:.4f} against {other:.4f}, "
             f"{value - other:+.4f}{interval}{open_end}")  # fmt: skip
+
+
+def paired(differences: Sequence[Mapping[str, Any]], ours: str, theirs: str) -> tuple[float, float] | None:
+    """Interval of ours minus theirs on test, where either of the two is the baseline of the differences."""
+    mine = [d for d in differences if d["role"] == "test"]
+    for d in mine:
+        if (d["base"], d["recommender"]) == (ours, theirs):
+            return float(d["low"]), float(d["high"])
+        if (d["base"], d["recommender"]) == (theirs, ours):
+            return -float(d["high"]), -float(d["low"])
+    return None
 
 
 def leaderboard(conf: Config, rows: Sequence[Mapping[str, Any]], k: int) -> list[dict[str, Any]]:
@@ -94,7 +108,9 @@ def slices(rows: Sequence[Mapping[str, Any]], names: Sequence[str], k: int) -> l
         for row in rows
         if row["role"] == "test" and row["k"] == k and row["metric"] == "ndcg" and row["recommender"] in names
     }
-    order = ["all", "repeat", "explore", "history:short", "history:medium", "history:long"]
+    order = ["all", "repeat", "explore", "history:short", "history:medium", "history:long", "user:cold", "user:warm",
+             "user_age:new", "user_age:middle", "user_age:old", "item:cold", "item:warm", "item_age:new",
+             "item_age:old"]  # fmt: skip
     listed = sorted({s for s, _ in found}, key=lambda s: (order.index(s) if s in order else len(order), s))
     return [
         {"slice": s, "recommender": n, "value": r["value"], "low": r["low"], "high": r["high"], "users": r["users"]}

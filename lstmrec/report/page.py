@@ -15,6 +15,18 @@ from markupsafe import Markup
 
 from lstmrec.report import charts
 
+#: Tables beside the leaderboard: title, how to read it, metrics.
+BOARDS = (
+    ("Beyond hits: what the lists show", "Coverage: share of the catalogue shown. Gini: 0 where all items are "
+     "shown alike, near 1 where a few take all. Novelty: bits of surprise of an item by its train events. Arp: mean "
+     "train events of an item shown; percentile: its mean place by popularity, 0.5 at random. Diversity: how unlike a "
+     "list's items are by tags (or vectors). Serendipity: hits that the popularity list has not, a position.",
+     ("coverage", "gini", "novelty", "arp", "percentile", "diversity", "vector_diversity", "serendipity")),
+    ("Without the pull of popularity", "Hits weigh the inverse propensity of their item to have been seen (by train "
+     "events, clipped): ips as it is, snips by the mean weight. They are other quantities than NDCG and recall.",
+     ("ips_ndcg", "ips_recall", "snips_ndcg", "snips_recall")),
+)  # fmt: skip
+
 
 def render(facts: Mapping[str, Any]) -> str:
     """The page. Needs altair, vl-convert and jinja2 (extra `report`)."""
@@ -25,7 +37,8 @@ def render(facts: Mapping[str, Any]) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters |= {"count": count, "when": when, "span": span, "figure": figure, "share": share}
+    environment.filters |= {"count": count, "when": when, "span": span, "figure": figure, "share": share,
+                            "short": short, "chance": chance}  # fmt: skip
     k, ours = facts["k"], facts["ours"]
     # Charts hold names of the config and numbers only, and vl-convert escapes text: they are the page's own markup.
     drawn = {
@@ -42,10 +55,12 @@ def render(facts: Mapping[str, Any]) -> str:
         "leaderboard": csv_link(board),
         "training": csv_link(facts["training"]),
         "slices": csv_link(facts["slices"]),
+        "differences": csv_link(facts["differences"]),
         "cost": csv_link(facts["cost"]),
     }
     config = json.dumps(facts["config"], indent=1, ensure_ascii=False)
     return environment.get_template("page.html.j2").render(**facts, charts=drawn, csv=tables, config_text=config,
+                                                            boards=BOARDS,
                                                             findings=findings(facts))  # fmt: skip
 
 
@@ -55,6 +70,9 @@ def findings(facts: Mapping[str, Any]) -> dict[str, str]:
     events = next((f for f in facts["funnel"] if f["source"] == "events"), None)
     out = {"leaderboard": f"{board[0]['recommender']} leads on test" if board else "Nothing was judged"}
     judged = [r for r in log if r.get("ndcg_10") is not None]
+    sure = [d for d in facts["differences"] if d["p_holm"] is not None and d["p_holm"] < 0.05]
+    base = facts["differences"][0]["base"] if facts["differences"] else ""
+    out["differences"] = f"{base} differs from {len(sure)} of {len(facts['differences'])} by more than chance"
     out["training"] = "No epoch was logged"
     if log:
         out["training"] = f"{len(log)} epochs" + (
@@ -125,6 +143,16 @@ def count(value: float) -> str:
 def figure(value: float) -> str:
     """Four digits after the point."""
     return f"{value:.4f}"
+
+
+def short(value: float) -> str:
+    """Four digits after the point, fewer where many stand before it."""
+    return f"{value:,.1f}" if abs(value) >= 100 else f"{value:.2f}" if abs(value) >= 10 else figure(value)
+
+
+def chance(p: float | None) -> str:
+    """A p of the bootstrap; nothing where none was drawn."""
+    return "" if p is None else f"{p:.3f}"
 
 
 def share(part: float, whole: float) -> str:

@@ -19,6 +19,11 @@ class Desk:
 
     folder: str
 
+    @property
+    def name(self) -> str:
+        """What tells this run of the job from every other."""
+        return self.folder.rsplit("/", 1)[-1]
+
     def materialise(self, frame: DataFrame, name: str, *partitions: str, cluster: Sequence[str] = (),
                     order: Sequence[str] = (), buckets: int = 0) -> DataFrame:  # fmt: skip
         """Write the frame under a name of its own, and return it as read back from there (same schema).

@@ -33,8 +33,10 @@ def unlike(one: str, two: str, metric: str) -> float | None:
 
 
 def test_figures_are_means_over_lists_of_means_over_pairs(spark):
-    rows = [(name, "test", user, [(i, float(9 - n), n + 1) for n, i in enumerate(items)], "full_history", None, 1, "m", 0)
-            for (name, user), items in LISTS.items()]  # fmt: skip
+    rows = [
+        (name, "test", user, [(i, float(9 - n), n + 1) for n, i in enumerate(items)], "history", None, 1, "m", 0)
+        for (name, user), items in LISTS.items()
+    ]
     recommendations = spark.createDataFrame(rows, tables.RECOMMENDATIONS.ddl)
     catalogue = spark.createDataFrame([(i, *x) for i, x in ITEMS.items()],
                                       "item_id string, tags array<int>, vectors array<float>")  # fmt: skip

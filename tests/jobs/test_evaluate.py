@@ -24,7 +24,8 @@ from tests import made
 def done(spark, tmp_path_factory):
     path = tmp_path_factory.mktemp("root")
     made.root(path)
-    conf = made.config(path, evaluate={"bootstrap": 20, "repeats": True, "ks": [2, 10]})
+    conf = made.config(path, evaluate={"bootstrap": 20, "repeats": True, "ks": [2, 10], "ips": {"clip": 0.5},
+                                       "baseline": "popularity"})  # fmt: skip
     return path, conf, door.walk(evaluate, conf, spark=spark)
 
 
@@ -45,13 +46,50 @@ def test_figures_are_the_plain_ones(done):
     assert {r["protocol"] for r in rows} == {summary.protocol(conf)}
 
 
+def test_beyond_hits_groups_and_propensities(done):
+    _, conf, outcome = done
+    rows = lookup.select(conf.root, outcome.manifest, tables.METRICS.names)
+    got = {(r["recommender"], r["role"], r["slice"], r["metric"], r["k"]): r["value"] for r in rows}
+    # d, first of the model, is in no popularity list; popularity's own hit is no surprise
+    assert got["model", "test", "all", "serendipity", 2] == pytest.approx(0.25)
+    assert got["popularity", "test", "all", "serendipity", 2] == 0
+    # lists of the model: d c a for both of 4 items; each has count 1
+    assert got["model", "test", "all", "gini", 10] == pytest.approx(0.25)
+    assert got["model", "test", "all", "arp", 10] == 1 and got["model", "test", "all", "percentile", 10] == 0.5
+    assert got["model", "test", "all", "novelty", 10] == pytest.approx(2, abs=1e-5)
+    assert not [k for k in got if k[3] in ("diversity", "vector_diversity")]  # no item has tags
+    # 718: d is cold and weighs 2; 007: b has 1 train event of 2 at most and weighs 1 / sqrt(0.5)
+    assert got["model", "test", "all", "ips_recall", 2] == pytest.approx(1.0, abs=1e-6)
+    assert got["model", "test", "all", "snips_recall", 2] == pytest.approx(2 / (2 + 2**0.5), abs=1e-6)
+    # 718 is known for 3 days, 007 for 8
+    groups = {k[2] for k in got}
+    users = {"history:short", "user:warm", "user_age:new"}
+    assert groups == {"all", "explore", *users, "item:cold", "item:warm", "item_age:new"}
+    assert got["model", "test", "item:cold", "hr", 10] == 1 and got["model", "test", "item:warm", "hr", 10] == 0
+    gaps = {(g["recommender"], g["role"], g["family"]): g for g in outcome.manifest.facts["gaps"]}
+    assert gaps["model", "test", "item"]["value"] == pytest.approx(gaps["model", "test", "item"]["low"]) == 1
+    ips = {r["role"]: r for r in outcome.manifest.facts["ips"]}["test"]
+    assert ips["targets"] == 2 and ips["effective"] == pytest.approx((2 + 2**0.5) ** 2 / 6, abs=1e-6)
+
+
+def test_every_look_at_test_is_logged_and_a_skip_is_none(done):
+    path, conf, outcome = done
+    first = outcome.manifest.facts["test_touched"]
+    assert first >= 1 and door.walk(evaluate, conf).state == "skip"
+    lines = [json.loads(p.read_text()) for p in sorted((path / "_touched/test").iterdir())]
+    assert len(lines) >= first and lines[0]["as_of"] == conf.as_of and lines[0]["protocol"] == summary.protocol(conf)
+    assert lines[0]["bundle"] and lines[0]["run"].startswith(outcome.manifest.skip_key[:12])
+    assert len({line["run"] for line in lines}) == len(lines)
+
+
 def test_facts_hold_what_others_print(done):
     _, _, outcome = done
     facts = outcome.manifest.facts
     assert facts["data"] == {"users": 2, "items": 4, "events": 6}
     assert (facts["beats_popularity"], facts["beats_item_knn"], facts["beats_personal"]) == (True, True, True)
     assert facts["without_list"] == {}
-    assert {d["recommender"] for d in facts["differences"]} == {"popularity", "personal", "item_knn"}
+    assert {d["recommender"] for d in facts["differences"]} == {"model", "personal", "item_knn"}
+    assert all(0 < d["p"] <= d["p_holm"] <= 1 and d["base"] == "popularity" for d in facts["differences"])
     assert facts["test"]["model"]["hr_10"] == pytest.approx(0.5)
     assert door.line("evaluate", outcome).startswith("evaluate   ok    ")
 
@@ -61,6 +99,7 @@ def test_unchanged_is_skipped_and_the_same_again(done, spark):
     assert door.walk(evaluate, conf).state == "skip"
     again = evaluate.run(spark, conf)
     assert again.fingerprint == outcome.manifest.fingerprint
+    assert again.facts["test_touched"] == outcome.manifest.facts["test_touched"] + 1
     assert [s.state for s in states(conf, [evaluate])] == ["done"]
 
 

@@ -24,6 +24,15 @@ def test_the_verdict_is_what_the_figures_say(figures, said):
     assert said in facts.verdict(told, "model", rival, 10)
 
 
+def test_the_interval_is_of_ours_minus_theirs_whichever_is_the_baseline():
+    rows = [{"role": "test", "base": "model", "recommender": "pop", "low": 0.1, "high": 0.3}]
+    assert facts.paired(rows, "model", "pop") == (0.1, 0.3)
+    assert facts.paired(rows, "pop", "model") == (-0.3, -0.1)
+    assert (
+        facts.paired(rows, "model", "knn") is None and facts.paired([rows[0] | {"role": "x"}], "model", "pop") is None
+    )
+
+
 def test_no_model_is_said():
     assert facts.verdict({"test": {}}, None, "popularity", 10) == "The model has no figure on test"
 

@@ -30,6 +30,8 @@ def test_csv_is_whole_and_runs_nothing():
 def test_small_words():
     assert page.share(1, 4) == "25.0" and page.share(0, 4) == "0.5" and page.share(1, 0) == "0"
     assert page.when(made.START) == "2017-07-14" and page.when(None) == ""
+    assert page.short(812.53) == "812.5" and page.short(12.345) == "12.35" and page.short(0.5) == "0.5000"
+    assert page.chance(None) == "" and page.chance(0.0123) == "0.012"
     assert page.span(122.4) == "2 m 02 s" and page.span(9.96) == "10.0 s"
 
 
@@ -39,6 +41,8 @@ def test_findings_are_sentences_about_the_figures():
         "funnel": [{"source": "events", "in": 10, "out": 9, "rejected": 1, "reasons": [("future", 1)],
                     "added": 0}],
         "slices": [{"slice": "all", "recommender": "model", "value": 0.4}], "cost": [{"job": "train", "seconds": 61.0}],
+        "differences": [{"base": "model", "p_holm": 0.01}, {"base": "model", "p_holm": 0.06},
+                        {"base": "model", "p_holm": None}],
         "k": 10, "probes": [{"probe": "as it is", "against": "popularity, as it is", "ndcg_10": [0.4, 0.3, 0.5]},
                             {"probe": "30% dropped", "against": "model, as it is", "ndcg_10": [0.3, 0.2, 0.4]},
                             {"probe": "first 0", "against": "popularity, first 0", "ndcg_10": [0.1, 0.0, 0.2]}],
@@ -46,6 +50,7 @@ def test_findings_are_sentences_about_the_figures():
     }  # fmt: skip
     assert page.findings(facts) == {
         "leaderboard": "model leads on test",
+        "differences": "model differs from 1 of 3 by more than chance",
         "training": "2 epochs; validation was best at epoch 1",
         "funnel": "10.0% of the event rows were refused, most as future",
         "slices": "The model leads in 1 of 1 slices",
