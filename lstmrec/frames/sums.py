@@ -119,7 +119,7 @@ def matched(column: dict[str, Any]) -> Lists:
     found = pc.index_in(items.flatten(), value_set=names.dictionary)
     at = np.flatnonzero(found.is_valid().to_numpy(zero_copy_only=False))
     row = np.repeat(np.arange(n), length)[at]
-    pair = row * width + found.take(pa.array(at)).to_numpy(zero_copy_only=False)
+    pair = row * width + found.drop_null().to_numpy(zero_copy_only=False)
     where = np.searchsorted(keys, pair, sorter=order)
     hit = keys[order[np.minimum(where, len(keys) - 1)]] == pair if len(keys) else np.zeros(len(pair), bool)
     at, row, target = at[hit], row[hit], order[where[hit]]
@@ -179,7 +179,7 @@ def _gained(b: Lists, gain: Floats, ks: Sequence[int]) -> tuple[Floats, Floats]:
 
 def _padded(b: Lists, rows: Ints, gain: Floats) -> tuple[Floats, Floats]:
     """Of some rows: the gain at each position of a list, 0 where no hit is, and its scores, NaN after its end."""
-    lists = b.scores.take(pa.array(rows))
+    lists = b.scores.filter(pa.array(np.isin(np.arange(b.n), rows)))
     size = _lengths(lists)
     inside = np.arange(size.max(initial=0))[None, :] < size[:, None]
     scores, gains = np.full(inside.shape, np.nan), np.zeros(inside.shape)

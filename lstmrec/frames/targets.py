@@ -99,8 +99,10 @@ def sliced(wanted: DataFrame, events: Sequence[int], days: Sequence[int], segmen
 
 
 def segments(users: DataFrame, attribute: str, most: int) -> DataFrame:
-    """user_id, segment: the users' attribute, values that are not among the `most` frequent ones as `other`."""
-    known = users.select("user_id", F.col("attributes")[attribute].alias("segment")).where("segment IS NOT NULL")
+    """user_id, segment: the first 60 characters of the users' attribute; values that are not among the `most` frequent
+    ones are `other`."""
+    value = F.substring(F.col("attributes")[attribute], 1, 60)
+    known = users.select("user_id", value.alias("segment")).where("segment IS NOT NULL")
     top = known.groupBy("segment").agg(F.count(F.lit(1)).alias("n")).orderBy(F.desc("n"), "segment").limit(most)
     kept = known.join(F.broadcast(top.select("segment", F.lit(True).alias("kept"))), "segment", "left")
     return kept.select("user_id", F.when(F.col("kept"), F.col("segment")).otherwise(F.lit("other")).alias("segment"))

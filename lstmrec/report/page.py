@@ -40,7 +40,7 @@ def render(facts: Mapping[str, Any]) -> str:
     environment.filters |= {"count": count, "when": when, "span": span, "figure": figure, "share": share,
                             "short": short, "chance": chance}  # fmt: skip
     k, ours = facts["k"], facts["ours"]
-    # Charts hold names of the config and numbers only, and vl-convert escapes text: they are the page's own markup.
+    # Charts hold names, numbers and values of a segment; vl-convert escapes text: they are the page's own markup.
     drawn = {
         "leaderboard": Markup(charts.leaderboard(facts["leaderboard"], ours, k)),
         "loss": Markup(charts.curve(facts["training"], "loss", "training loss")),

@@ -15,6 +15,12 @@ def test_charts_hold_variables_and_no_colour_of_their_own():
     assert "popularity" in svg
 
 
+def test_text_of_the_data_is_no_markup_in_a_chart():
+    rows = [{"slice": f"segment:{made.NASTY}", "recommender": "model", "value": 0.4, "low": 0.3, "high": 0.5}]
+    svg = charts.slices(rows, "model", 10)
+    assert "<img" not in svg and "</script" not in svg and "&lt;img" in svg
+
+
 def test_a_curve_needs_figures():
     assert charts.curve([{"epoch": 1, "ndcg_10": None}], "ndcg_10", "x") == ""
     assert charts.curve([{"epoch": 1, "loss": 3.0}], "loss", "x").startswith("<svg")
