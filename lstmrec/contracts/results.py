@@ -68,17 +68,17 @@ METRICS = Table(
     (
         Column("recommender", "string"),
         Column("role", "string"),
-        Column("slice", "string", doc="`all`, `repeat`, `explore`, or a group of users"),
+        Column("slice", "string", doc="`all`, `repeat`, `explore`, or FAMILY:GROUP of users or of targets"),
         Column("metric", "string"),
         Column("k", "int"),
         Column("value", "double"),
-        Column("low", "double", doc="2.5 % of the bootstrap over users"),
+        Column("low", "double", doc="2.5 % of the bootstrap over users; the value where a figure is no mean over them"),
         Column("high", "double", doc="97.5 %"),
         Column("users", "bigint"),
         Column("protocol", "string", doc="split, seen filter, ties, users, inputs"),
     ),
     key=("recommender", "role", "slice", "metric", "k"),
-    doc="ranking metrics with intervals",
+    doc="ranking metrics with intervals, and what lists show beyond hits",
 )
 
 REPORT = Table("report", (), doc="report.html, facts.json, metrics.json")

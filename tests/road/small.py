@@ -79,6 +79,7 @@ def config(root: Path, source: Path, **more: Any) -> dict[str, Any]:
             {"kind": "personal"}, {"kind": "personal", "name": "personal_decayed", "half_life_days": 60},
             {"kind": "last_basket"}, {"kind": "item_knn"}, {"kind": "rules"}]},
         "evaluate": {"ks": [5, 10], "repeats": True, "bootstrap": 50, "cold_items": True,
+                     "ips": {}, "slices": {"segment": "age"},
                      "probes": {"users": 40, "first": [0, 2], "drop": [0.3], "whole_length": 128}},
         "report": {"users": 2, "ids": "open", "show_user": "u001"},
     }  # fmt: skip

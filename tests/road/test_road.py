@@ -95,6 +95,20 @@ def test_the_model_learnt_what_people_come_back_for(road: Config) -> None:
     assert metrics["beats_popularity"] is True
 
 
+def test_what_lists_show_and_who_is_served_worse_is_told(spark: Any, road: Config) -> None:
+    rows = read(spark, road.root, tables.METRICS).where("role = 'test' AND recommender = 'model' AND k = 10").collect()
+    whole = {r["metric"]: r["value"] for r in rows if r["slice"] == "all"}
+    assert {"gini", "novelty", "diversity", "vector_diversity", "serendipity", "snips_ndcg"} <= set(whole)
+    assert 0 < whole["diversity"] <= 1 and 0 < whole["vector_diversity"] <= 2 and 0 < whole["percentile"] < 1
+    users = {r["slice"]: r["users"] for r in rows if r["metric"] == "ndcg"}
+    assert sum(n for s, n in users.items() if s.startswith("segment:")) == users["all"]
+    assert users["item:cold"] > 0 and users["repeat"] > 0
+    facts = versions.current(road.root, tables.METRICS).facts
+    assert {"segment", "history", "item", "target"} & {g["family"] for g in facts["gaps"]} and facts[
+        "test_touched"
+    ] == 1
+
+
 def test_short_and_dirty_histories_are_probed(road: Config) -> None:
     facts = versions.current(road.root, tables.METRICS).facts["probes"]
     found = {row["probe"]: row for row in facts}
