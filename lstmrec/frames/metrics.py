@@ -28,7 +28,7 @@ def judged(recommendations: DataFrame, wanted: DataFrame, names: Sequence[tuple[
     lists = recommendations.select(
         "recommender", "role", "user_id", F.col("items.item_id").alias("items"), F.col("items.score").alias("scores")
     )
-    pairs = asked.join(lists, ["recommender", "role", "user_id"], "left")
+    pairs = asked.hint("shuffle_hash").join(lists, ["recommender", "role", "user_id"], "left")
     return pairs.select(
         "recommender",
         "role",

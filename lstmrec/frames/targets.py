@@ -20,8 +20,9 @@ def targets(split: DataFrame) -> DataFrame:
     of item_id, mark, popular, weight, time), history (events of it), since (microseconds of its first one), at (of the
     user's first event of the role). Roles validation and test, users with at least one target.
 
-    mark: REPEAT where the item is in the role's history; popular and weight are 0, see `marked`; time: of the first
-    event with the item in the role. Times are null without a clock.
+    Targets are in no order: nothing that is summed of them depends on it. mark: REPEAT where the item is in the role's
+    history; popular and weight are 0, see `marked`; time: of the first event with the item in the role. Times are null
+    without a clock.
     """
     train, after = F.col("role").isin(*HISTORY["validation"]), {role: F.col("role") == role for role in ROLES}
     aggs = [F.count_if(train).alias("train"), F.min(F.when(train, F.col("time"))).alias("train_time")]
@@ -31,14 +32,14 @@ def targets(split: DataFrame) -> DataFrame:
     stacked = pairs.select("user_id", "item_id", F.inline(F.array(
         _role("validation", F.col("train"), F.col("train_time")),
         _role("test", F.col("train") + F.col("validation"), F.least("train_time", "validation_time")),
-    )))  # fmt: skip
+    ))).where("now > 0 OR before > 0")  # fmt: skip
     mark = F.when(F.col("before") > 0, F.lit(REPEAT)).otherwise(F.lit(0))
     nothing = [F.lit(0).alias("popular"), F.lit(0).cast("bigint").alias("weight")]
     target = F.struct("item_id", mark.alias("mark"), *nothing, F.col("time"))
     return (
         stacked.groupBy("role", "user_id")
         .agg(
-            F.sort_array(F.collect_list(F.when(F.col("now") > 0, target))).alias("targets"),
+            F.collect_list(F.when(F.col("now") > 0, target)).alias("targets"),
             F.sum("before").cast("int").alias("history"),
             F.min("earlier").alias("since"),
             F.min("time").alias("at"),
@@ -76,7 +77,7 @@ def marked(wanted: DataFrame, known: DataFrame, popular: DataFrame | None, item_
     fresh = F.col("time") - F.col("first") < F.lit(item_days * DAY_US)
     mark = F.col("mark") + F.when(F.col("cold"), F.lit(COLD)).otherwise(0) + F.when(fresh, F.lit(NEW)).otherwise(0)
     target = F.struct("item_id", mark.alias("mark"), place.alias("popular"), "weight", "time")
-    return rows.groupBy(*_KEYS).agg(F.sort_array(F.collect_list(target)).alias("targets"))
+    return rows.groupBy(*_KEYS).agg(F.collect_list(target).alias("targets"))
 
 
 def sliced(wanted: DataFrame, events: Sequence[int], days: Sequence[int], segments: DataFrame | None) -> DataFrame:

@@ -27,7 +27,8 @@ def split(spark: Any, clock: bool = True) -> Any:
 
 
 def told(frame: Any) -> dict[tuple[str, str], Any]:
-    return {(r["role"], r["user_id"]): r for r in frame.collect()}
+    rows = [r.asDict() for r in frame.collect()]
+    return {(r["role"], r["user_id"]): r | {"targets": sorted(r["targets"])} for r in rows}
 
 
 def test_targets_are_distinct_items_with_the_history_before_the_role(spark):
