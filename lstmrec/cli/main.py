@@ -13,6 +13,7 @@ import typer
 from lstmrec.cli.audit import audit
 from lstmrec.cli.doctor import doctor
 from lstmrec.cli.export import export
+from lstmrec.cli.init import init
 from lstmrec.cli.publish import path, publish, rollback
 from lstmrec.cli.run import run
 from lstmrec.cli.show import show_user
@@ -27,7 +28,7 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-for verb, name in ((run, "run"), (show_user, "show-user"), (status, "status"), (publish, "publish"),
+for verb, name in ((init, "init"), (run, "run"), (show_user, "show-user"), (status, "status"), (publish, "publish"),
                    (rollback, "rollback"), (path, "path"), (export, "export"), (audit, "audit"),
                    (tune, "tune"), (doctor, "doctor")):  # fmt: skip
     app.command(name)(verb)
