@@ -59,7 +59,7 @@ class EvaluateConfig(Section):
     baseline: str = Field("model", description="recommender that every other is held against: differences with "
                           "intervals and p, corrected for their number")  # fmt: skip
     repeats: bool = Field(False, description="report targets the user had before and new ones apart")
-    slices: SlicesConfig = SlicesConfig()
+    slices: SlicesConfig = Field(SlicesConfig(), description="groups whose figures are told apart")
     ips: IpsConfig | None = Field(None, description="figures without the pull of what is popular; null: none")
     diversity_users: int = Field(2000, ge=0, description="users, by hash, whose lists' diversity is measured; 0: none")
     probes: ProbesConfig | None = Field(None, description="how the model takes short and dirty histories; null: skip")

@@ -13,7 +13,7 @@ def page() -> str:
     from lstmrec.contracts import tables as contracts
 
     jobs = {name: importlib.import_module(f"lstmrec.jobs.{name}") for name in JOBS}
-    writer = {t.name: name for name, job in jobs.items() for t in job.GIVES}
+    writer = {t.name: name for name, job in jobs.items() for t in (*job.GIVES, *getattr(job, "KEEPS", ()))}
     readers = {t.name: [n for n, job in jobs.items() if t in job.NEEDS] for t in contracts.ALL}
     parts = ["# Tables", "", "What each job writes, by its contract: a column may be null only where it is marked. "
              "A version lies in `ROOT/TABLE/VERSION/data`, and is readable once `_MANIFEST.json` is there; "
@@ -41,15 +41,25 @@ MEANINGS = {
     "mrr": "1 / rank of the first target among the first k, else 0",
     "map": "mean of the precision at each target among the first k, by min(k, targets)",
     "coverage": "share of the catalogue that stands in any user's first k",
+    "gini": "how unevenly items are shown: 0 alike, near 1 where a few take all",
+    "novelty": "mean bits of surprise of the items shown, by their train events",
+    "arp": "mean train events of the items shown",
+    "percentile": "mean popularity percentile of the items shown, 0.5 at random",
+    "diversity": "1 - mean likeness (Jaccard) of the pairs of a list, by tags",
+    "vector_diversity": "1 - mean cosine of the pairs of a list, by named vectors",
+    "serendipity": "targets among the first k that the popularity list has not, by k",
+    "ips_ndcg": "ndcg whose hits weigh the inverse propensity of their item (`evaluate.ips`)",
+    "ips_recall": "recall, likewise",
+    "snips_ndcg": "ips_ndcg by the mean weight of the targets (self-normalised)",
+    "snips_recall": "ips_recall, likewise",
 }
 
 
 def metrics() -> str:
     """What is measured."""
     from lstmrec.contracts.tables import METRICS
-    from lstmrec.frames import expected
 
-    rows = [(code(m), MEANINGS[m]) for m in (*expected.METRICS, "coverage")]
+    rows = [(code(name), said) for name, said in MEANINGS.items()]
     columns = [(code(c.name), c.doc) for c in METRICS.columns if c.doc]
     return "\n".join([
         "# Metrics", "", "Means over all users with a target in the role (`evaluate.ks` says at which k); a user "
@@ -57,9 +67,7 @@ def metrics() -> str:
         "list that share a score stand in no order, so every metric is its expectation over their orders (McSherry "
         "and Najork 2008). Targets are distinct items, also those that the catalogue has not.",
         "", table(("metric", "of one user's list"), rows), "",
-        f"Users with fewer than {expected.SHORT} events before the cut are `history:short`, with {expected.LONG} or "
-        "more `history:long`, the others `history:medium`. `repeat` counts the targets that the user had before, "
-        "`explore` the others (`evaluate.repeats`).", "",
+        "Groups of users and targets, differences and propensities: [The evaluation](../evaluation.md).", "",
         "Intervals are the 2.5 % and 97.5 % of `evaluate.bootstrap` resamples of the users, by Poisson weights that "
         "are a user's own: two recommenders are compared over the same resamples.", "",
         "In the table `metrics`:", "", table(("column", "meaning"), columns),
