@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import fsspec
+import numpy as np
 import pyarrow.dataset as ds
 
 from lstmrec import files, versions
@@ -130,6 +131,27 @@ def known_user(root: str, user_id: str) -> None:
     if not select(root, manifest, ["user_id"], ds.field("user_id") == user_id):
         raise DataError("D820", f"no user {user_id!r}", f"table users {manifest.version}",
                         "ids are compared as text: mind zeros and spaces")  # fmt: skip
+
+
+def similar(root: str, item_id: str, k: int) -> list[Shown]:
+    """The k nearest items by the cosine of their vectors, nearest first, ties by catalogue index; titles included.
+
+    DataError D822 where ITEM_VECTORS holds no such item. Items whose vector is all zeros are like none: cosine 0.
+    """
+    manifest = current(root, tables.ITEM_VECTORS)
+    rows = sorted(select(root, manifest, ["item", "item_id", "vector"]), key=lambda r: int(r["item"]))
+    at = next((n for n, row in enumerate(rows) if row["item_id"] == item_id), None)
+    if at is None:
+        raise DataError("D822", f"no item {item_id!r}", f"table item_vectors {manifest.version}",
+                        "ids are compared as text: mind zeros and spaces")  # fmt: skip
+    vectors = np.array([row["vector"] for row in rows], np.float64)
+    vectors /= np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-30)
+    cosine = vectors @ vectors[at]
+    order = [n for n in np.argsort(-cosine, kind="stable").tolist() if n != at][:k]
+    known = titles(root, (rows[n]["item_id"] for n in order))
+    return [
+        Shown(i := rows[n]["item_id"], known.get(i), rank=r, score=float(cosine[n])) for r, n in enumerate(order, 1)
+    ]
 
 
 def _by_hash(text: str) -> str:

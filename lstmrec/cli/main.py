@@ -17,6 +17,7 @@ from lstmrec.cli.init import init
 from lstmrec.cli.publish import path, publish, rollback
 from lstmrec.cli.run import run
 from lstmrec.cli.show import show_user
+from lstmrec.cli.similar import similar
 from lstmrec.cli.status import status
 from lstmrec.cli.tune import tune
 from lstmrec.contracts.errors import LstmrecError
@@ -25,12 +26,12 @@ _STOPPED = "stopped; run again to go on from the last whole table"
 app = typer.Typer(
     help="An event log becomes a ranked list for every user. Start with: lstmrec run --config conf/demo.yaml",
     no_args_is_help=True,
-    add_completion=False,
+    add_completion=True,
     pretty_exceptions_enable=False,
 )
-for verb, name in ((init, "init"), (run, "run"), (show_user, "show-user"), (status, "status"), (publish, "publish"),
-                   (rollback, "rollback"), (path, "path"), (export, "export"), (audit, "audit"),
-                   (tune, "tune"), (doctor, "doctor")):  # fmt: skip
+for verb, name in ((init, "init"), (run, "run"), (show_user, "show-user"), (similar, "similar"),
+                   (status, "status"), (publish, "publish"), (rollback, "rollback"), (path, "path"),
+                   (export, "export"), (audit, "audit"), (tune, "tune"), (doctor, "doctor")):  # fmt: skip
     app.command(name)(verb)
 
 

@@ -15,7 +15,8 @@ def page() -> str:
 
     group: Any = typer.main.get_command(app)
     parts = ["# Command line", "", "`lstmrec VERB --help` says the same. Colour only on a terminal; errors go to "
-             "stderr, with a [code](errors.md). `--debug` prints the trace of an unexpected error.", ]  # fmt: skip
+             "stderr, with a [code](errors.md). `--debug` prints the trace of an unexpected error.", "",
+             "`lstmrec --install-completion` teaches your shell to complete verbs and options.", ]  # fmt: skip
     for name, verb in group.commands.items():
         arguments = [p for p in verb.params if p.param_type_name == "argument"]
         usage = " ".join(
