@@ -5,7 +5,7 @@ PYTEST_ARGS ?=
 WORKERS ?= 2
 EPOCHS ?= 6
 
-.PHONY: help setup demo movielens test test-all lint format clean
+.PHONY: help setup demo movielens test test-all lint docs format clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -31,6 +31,10 @@ lint: setup ## ruff, mypy --strict, and the walls between the packages
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
+
+docs: setup ## the made pages of docs/ anew, and the site in site/ (extra docs)
+	@$(BIN)/python scripts/docs.py
+	@$(BIN)/mkdocs build --strict
 
 format: setup ## let ruff put imports and layout right
 	@$(BIN)/ruff check --fix .
