@@ -60,9 +60,10 @@ def current(root: str, contract: Table, name: str = "head") -> Manifest:
 
 
 def find(root: str, contract: Table, skip_key: str) -> Manifest | None:
-    """The newest committed version made under this skip key, if any."""
+    """The newest committed version made under this skip key, if any is still there."""
     for version in reversed(log(root, contract.name)):
-        if version.startswith(skip_key[:12]):
+        path = files.join(folder(root, contract.name, version), manifests.NAME)
+        if version.startswith(skip_key[:12]) and files.exists(path):
             found = load(root, contract, version)
             if found.skip_key == skip_key:
                 return found

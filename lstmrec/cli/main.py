@@ -11,9 +11,11 @@ from typing import Any
 import typer
 
 from lstmrec.cli.audit import audit
+from lstmrec.cli.compare import compare
 from lstmrec.cli.doctor import doctor
 from lstmrec.cli.export import export
 from lstmrec.cli.init import init
+from lstmrec.cli.prune import prune
 from lstmrec.cli.publish import path, publish, rollback
 from lstmrec.cli.run import run
 from lstmrec.cli.show import show_user
@@ -31,7 +33,8 @@ app = typer.Typer(
 )
 for verb, name in ((init, "init"), (run, "run"), (show_user, "show-user"), (similar, "similar"),
                    (status, "status"), (publish, "publish"), (rollback, "rollback"), (path, "path"),
-                   (export, "export"), (audit, "audit"), (tune, "tune"), (doctor, "doctor")):  # fmt: skip
+                   (compare, "compare"), (export, "export"), (prune, "prune"), (audit, "audit"), (tune, "tune"),
+                   (doctor, "doctor")):  # fmt: skip
     app.command(name)(verb)
 
 

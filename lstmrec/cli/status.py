@@ -80,15 +80,15 @@ def _changed(conf: Config, job: Any, made: Manifest, door: Any) -> str:
         return ""
     if made.job_version != job.VERSION:
         return f"version {made.job_version} -> {job.VERSION}"
-    keys = _differing(dict(made.config), dict(ticket.config))
+    keys = differing(dict(made.config), dict(ticket.config))
     if keys:
         return f"config: {', '.join(keys[:4])}{' ...' if len(keys) > 4 else ''}"
     inputs = sorted(k for k in {*made.parents, *ticket.parents} if made.parents.get(k) != ticket.parents.get(k))
     return f"input: {', '.join(inputs)}" if inputs else "contract"
 
 
-def _differing(old: Any, new: Any, path: str = "") -> list[str]:
+def differing(old: Any, new: Any, path: str = "") -> list[str]:
     """Dotted keys whose values differ."""
     if isinstance(old, dict) and isinstance(new, dict):
-        return [k for key in sorted({*old, *new}) for k in _differing(old.get(key), new.get(key), f"{path}{key}.")]
+        return [k for key in sorted({*old, *new}) for k in differing(old.get(key), new.get(key), f"{path}{key}.")]
     return [path.rstrip(".")] if old != new else []

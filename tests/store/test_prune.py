@@ -1,0 +1,52 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+from lstmrec import versions
+from lstmrec.contracts import tables
+from lstmrec.store import prune
+from lstmrec.store.publish import _move
+from tests import made
+
+
+def names(found: list[prune.Old]) -> list[tuple[str, str]]:
+    return [(o.table, o.version) for o in found]
+
+
+def test_only_what_nothing_points_to_goes(tmp_path: Path) -> None:
+    for n in range(1, 6):
+        made.put(tmp_path, tables.RECOMMENDATIONS, [made.listed("model", "serve", "718", ["a"])], version=f"v{n}")
+        made.put(tmp_path, tables.SPLIT, made.SPLIT, version=f"v{n}")
+    (tmp_path / "split" / "notes").mkdir()
+    (tmp_path / "split" / "_mine").mkdir()
+    _move(str(tmp_path), {"recommendations": "v1", "split": "v1"})
+    _move(str(tmp_path), {"recommendations": "v2", "split": "v2"})
+    _move(str(tmp_path), {"recommendations": "v3", "split": "v3"})
+    found = prune.old(str(tmp_path), keep=1)
+    assert names(found) == [("split", "notes"), ("split", "v1"), ("split", "v4"), ("recommendations", "v1"),
+                            ("recommendations", "v4")]  # fmt: skip
+    assert [o.whole for o in found] == [False, True, True, True, True] and all(o.bytes for o in found if o.whole)
+    assert names(prune.old(str(tmp_path), keep=5)) == [("split", "notes")]
+    for one in found:
+        prune.remove(str(tmp_path), one)
+    assert names(prune.old(str(tmp_path), keep=1)) == [] and (tmp_path / "split" / "_mine").is_dir()
+    assert versions.current(str(tmp_path), tables.SPLIT, "live").version == "v3"
+    assert versions.find(str(tmp_path), tables.SPLIT, "key") is None  # made under another name, as versions go
+
+
+def test_what_kept_versions_are_made_of_stays(tmp_path: Path) -> None:
+    made.put(tmp_path, tables.VOCABULARY, [], version="w1")
+    made.put(tmp_path, tables.VOCABULARY, [], version="w2")
+    made.put(tmp_path, tables.SEQUENCES, [], version="s1", parents={"vocabulary": "print-vocabulary-w1"})
+    made.put(tmp_path, tables.SEQUENCES, [], version="s2", parents={"vocabulary": "print-vocabulary-w2"})
+    for n in (1, 2, 3):
+        made.put(tmp_path, tables.ITEM_VECTORS, [], version=f"i{n}")
+    chains = {"u1": [], "u2": ["u1"], "u3": ["u1", "u2"]}
+    for n, (version, chain) in enumerate(chains.items(), 1):
+        made.put(tmp_path, tables.USER_STATES, [], version=version, facts={"chain": chain, "item_vectors": f"i{n}"},
+                 parents={"sequences": "print-sequences-s1"})  # fmt: skip
+    assert names(prune.old(str(tmp_path), keep=1)) == []  # u3 needs u1 and u2, these i1 and i2, all of them s1 and w1
+    made.put(tmp_path, tables.USER_STATES, [], version="u4", facts={"chain": [], "item_vectors": "i3"})
+    gone = [("vocabulary", "w1"), ("sequences", "s1"), ("item_vectors", "i1"), ("item_vectors", "i2"),
+            ("user_states", "u1"), ("user_states", "u2"), ("user_states", "u3")]  # fmt: skip
+    assert names(prune.old(str(tmp_path), keep=1)) == gone
