@@ -8,63 +8,7 @@ from pydantic import Field, model_validator
 
 from lstmrec.config.base import Section
 from lstmrec.config.clean import Source
-
-
-class ModelRecommender(Section):
-    """The LSTM bundle."""
-
-    kind: Literal["model"]
-    name: str = "model"
-
-
-class Popularity(Section):
-    """Most popular items, all time or of the last days before the cut."""
-
-    kind: Literal["popularity"]
-    name: str = "popularity"
-    days: int | None = Field(None, ge=1, description="only events of the last N x 24 h before the cut (needs a clock)")
-
-
-class Personal(Section):
-    """The user's own most frequent items, filled up with popularity."""
-
-    kind: Literal["personal"]
-    name: str = "personal"
-    half_life_days: float | None = Field(None, gt=0, description="decays each count to the cut (needs a clock)")
-
-
-class LastBasket(Section):
-    """Items of the user's last instants, newest first."""
-
-    kind: Literal["last_basket"]
-    name: str = "last_basket"
-
-
-class ItemKnn(Section):
-    """Cosine co-occurrence of items over users, fitted on train rows."""
-
-    kind: Literal["item_knn"]
-    name: str = "item_knn"
-    neighbours: int = Field(100, ge=1, description="kept an item")
-    recent: int = Field(50, ge=1, description="last distinct items of the history that vote")
-    max_user_items: int = Field(500, ge=2, description="users with more distinct items count by this many newest")
-    shrink: float = Field(10.0, ge=0, description="added to the denominator: rare pairs count less")
-    decay: float = Field(1.0, gt=0, le=1, description="weight of a vote a step back in the history")
-
-
-class Rules(Section):
-    """Sequential rules: what followed, weighted by 1 / distance."""
-
-    kind: Literal["rules"]
-    name: str = "rules"
-    steps: int = Field(10, ge=1, description="longest distance of a rule")
-    decay: float = Field(0.7, gt=0, le=1, description="weight of the history a step back")
-    neighbours: int = Field(200, ge=1, description="followers kept an item")
-
-
-Recommender = Annotated[
-    ModelRecommender | Popularity | Personal | LastBasket | ItemKnn | Rules, Field(discriminator="kind")
-]
+from lstmrec.config.recommenders import ModelRecommender, Recommender
 
 
 class ItemTable(Source):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from lstmrec.config.score import LastBasket
+from lstmrec.config.recommenders import LastBasket
 from lstmrec.recommenders import lists
 
 

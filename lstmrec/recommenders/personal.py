@@ -5,7 +5,7 @@ from __future__ import annotations
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from lstmrec.config.score import Personal
+from lstmrec.config.recommenders import Personal
 from lstmrec.recommenders import lists
 
 

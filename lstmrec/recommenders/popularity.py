@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pyspark.sql import DataFrame
 
-from lstmrec.config.score import Popularity
+from lstmrec.config.recommenders import Popularity
 from lstmrec.recommenders import lists
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Protocol
 
-from lstmrec.recommenders import item_knn, last_basket, personal, popularity, rules
+from lstmrec.recommenders import ease, item_knn, last_basket, personal, popularity, rules
 
 
 class Recommender(Protocol):
@@ -22,4 +22,5 @@ KINDS: dict[str, Recommender] = {
     "last_basket": last_basket,
     "item_knn": item_knn,
     "rules": rules,
+    "ease": ease,
 }

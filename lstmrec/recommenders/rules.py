@@ -6,7 +6,7 @@ from __future__ import annotations
 from pyspark.sql import DataFrame, Window
 from pyspark.sql import functions as F
 
-from lstmrec.config.score import Rules
+from lstmrec.config.recommenders import Rules
 from lstmrec.recommenders import lists
 
 #: Events that vote; at decay 0.7 the next one would weigh less than 2^-20.

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from lstmrec.config.score import ItemKnn
+from lstmrec.config.recommenders import ItemKnn
 from lstmrec.recommenders import item_knn
 from tests.recommenders import logs
 

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from lstmrec.config.score import LastBasket
+from lstmrec.config.recommenders import LastBasket
 from lstmrec.recommenders import last_basket
 from tests.recommenders import logs
 

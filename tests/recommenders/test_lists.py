@@ -3,8 +3,8 @@ from __future__ import annotations
 import random
 from typing import Any
 
-from lstmrec.config.score import ItemKnn, Personal, Popularity
-from lstmrec.recommenders import fallback, item_knn, personal, popularity
+from lstmrec.config.recommenders import Ease, ItemKnn, Personal, Popularity
+from lstmrec.recommenders import ease, fallback, item_knn, personal, popularity
 from lstmrec.recommenders.lists import Shown
 from tests.recommenders import logs
 
@@ -62,7 +62,7 @@ def test_everybody_obeys_the_filters(spark: Any) -> None:
     frame = spark.createDataFrame(rules, RULES)
     whom = spark.createDataFrame([*whose.items()], "user_id string, segment string")
     entries = [(popularity, Popularity(kind="popularity"), "history"), (personal, Personal(kind="personal"), 3),
-               (item_knn, ItemKnn(kind="item_knn"), "none")]  # fmt: skip
+               (item_knn, ItemKnn(kind="item_knn"), "none"), (ease, Ease(kind="ease", l2=1.0), "history")]  # fmt: skip
     for module, entry, seen in entries:
         whole = logs.run(spark, module, entry, rows, USERS, cut, 50, Shown())
         away = lately(rows, seen, cut)

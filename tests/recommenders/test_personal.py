@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from lstmrec.config.score import Personal
+from lstmrec.config.recommenders import Personal
 from lstmrec.recommenders import personal
 from tests.recommenders import logs
 

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from lstmrec.config.score import Popularity
+from lstmrec.config.recommenders import Popularity
 from lstmrec.recommenders import popularity
 from lstmrec.recommenders.lists import Shown
 from tests.recommenders import logs

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from typing import get_args
 
-from lstmrec.config.score import Recommender
+from lstmrec.config.recommenders import Recommender
 from lstmrec.recommenders.registry import KINDS
 
 

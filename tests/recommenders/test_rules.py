@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from lstmrec.config.score import Rules
+from lstmrec.config.recommenders import Rules
 from lstmrec.recommenders import rules
 from tests.recommenders import logs
 

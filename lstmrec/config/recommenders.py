@@ -1,0 +1,79 @@
+"""The recommenders an entry of `score.recommenders` may name."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from lstmrec.config.base import Section
+
+
+class ModelRecommender(Section):
+    """The LSTM bundle."""
+
+    kind: Literal["model"]
+    name: str = "model"
+
+
+class Popularity(Section):
+    """Most popular items, all time or of the last days before the cut."""
+
+    kind: Literal["popularity"]
+    name: str = "popularity"
+    days: int | None = Field(None, ge=1, description="only events of the last N x 24 h before the cut (needs a clock)")
+
+
+class Personal(Section):
+    """The user's own most frequent items, filled up with popularity."""
+
+    kind: Literal["personal"]
+    name: str = "personal"
+    half_life_days: float | None = Field(None, gt=0, description="decays each count to the cut (needs a clock)")
+
+
+class LastBasket(Section):
+    """Items of the user's last instants, newest first."""
+
+    kind: Literal["last_basket"]
+    name: str = "last_basket"
+
+
+class ItemKnn(Section):
+    """Cosine co-occurrence of items over users, fitted on train rows."""
+
+    kind: Literal["item_knn"]
+    name: str = "item_knn"
+    neighbours: int = Field(100, ge=1, description="kept an item")
+    recent: int = Field(50, ge=1, description="last distinct items of the history that vote")
+    max_user_items: int = Field(500, ge=2, description="users with more distinct items count by this many newest")
+    shrink: float = Field(10.0, ge=0, description="added to the denominator: rare pairs count less")
+    decay: float = Field(1.0, gt=0, le=1, description="weight of a vote a step back in the history")
+
+
+class Rules(Section):
+    """Sequential rules: what followed, weighted by 1 / distance."""
+
+    kind: Literal["rules"]
+    name: str = "rules"
+    steps: int = Field(10, ge=1, description="longest distance of a rule")
+    decay: float = Field(0.7, gt=0, le=1, description="weight of the history a step back")
+    neighbours: int = Field(200, ge=1, description="followers kept an item")
+
+
+class Ease(Section):
+    """Linear item-to-item weights in closed form, fitted on train rows."""
+
+    kind: Literal["ease"]
+    name: str = "ease"
+    l2: float = Field(500.0, gt=0, description="added to the diagonal: how far weights shrink")
+    max_items: int = Field(8_000, ge=2, le=20_000, description="the items of most users take part; a task holds one "
+                           "matrix of items x items: at 8,000 the one that inverts it takes two gigabytes, those that "
+                           "make lists a quarter each")  # fmt: skip
+    max_user_items: int = Field(5_000, ge=2, description="users with more distinct items count by this many newest")
+    neighbours: int | None = Field(None, ge=1, description="kept an item, by size; null: all")
+
+
+Recommender = Annotated[
+    ModelRecommender | Popularity | Personal | LastBasket | ItemKnn | Rules | Ease, Field(discriminator="kind")
+]
