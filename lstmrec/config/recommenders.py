@@ -74,6 +74,36 @@ class Ease(Section):
     neighbours: int | None = Field(None, ge=1, description="kept an item, by size; null: all")
 
 
+class UpCf(Section):
+    """User-kNN over how large a share of a user's last baskets holds an item."""
+
+    kind: Literal["up_cf"]
+    name: str = "up_cf"
+    baskets: int = Field(25, ge=1, description="last baskets that count; a basket is what a user took at one instant")
+    neighbours: int = Field(300, ge=1, description="nearest users who vote")
+    alpha: float = Field(0.25, ge=0, le=1, description="exponent of the user's own norm in the similarity, 1 - alpha "
+                         "of the other's")  # fmt: skip
+    locality: float = Field(5.0, gt=0, description="power of the similarity: the larger, the less far ones say")
+    max_users: int = Field(200_000, ge=1, description="of more train users so many, chosen by hash, can be neighbours; "
+                           "all lie in each task that makes lists")  # fmt: skip
+
+
+class TifuKnn(Section):
+    """User-kNN over item frequencies that decay within groups of baskets and from group to group."""
+
+    kind: Literal["tifu_knn"]
+    name: str = "tifu_knn"
+    group: int = Field(7, ge=1, description="baskets a group, counted from the newest; a basket is what a user took at "
+                       "one instant")  # fmt: skip
+    within: float = Field(0.9, gt=0, le=1, description="weight of a basket a step back in its group")
+    between: float = Field(0.7, gt=0, le=1, description="weight of a group a step back")
+    neighbours: int = Field(300, ge=1, description="nearest users whose mean votes")
+    alpha: float = Field(0.7, ge=0, le=1, description="share of the user's own items, against the neighbours'")
+    max_users: int = Field(200_000, ge=1, description="of more train users so many, chosen by hash, can be neighbours; "
+                           "all lie in each task that makes lists")  # fmt: skip
+
+
 Recommender = Annotated[
-    ModelRecommender | Popularity | Personal | LastBasket | ItemKnn | Rules | Ease, Field(discriminator="kind")
+    ModelRecommender | Popularity | Personal | LastBasket | ItemKnn | Rules | Ease | UpCf | TifuKnn,
+    Field(discriminator="kind"),
 ]

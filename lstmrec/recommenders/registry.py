@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Protocol
 
-from lstmrec.recommenders import ease, item_knn, last_basket, personal, popularity, rules
+from lstmrec.recommenders import ease, item_knn, last_basket, personal, popularity, rules, tifu_knn, up_cf
 
 
 class Recommender(Protocol):
@@ -23,4 +23,6 @@ KINDS: dict[str, Recommender] = {
     "item_knn": item_knn,
     "rules": rules,
     "ease": ease,
+    "up_cf": up_cf,
+    "tifu_knn": tifu_knn,
 }
