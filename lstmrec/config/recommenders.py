@@ -103,7 +103,49 @@ class TifuKnn(Section):
                            "all lie in each task that makes lists")  # fmt: skip
 
 
+class Content(Section):
+    """Cosine of tags, text and vectors to the mean of the user's last items; items without events count too."""
+
+    kind: Literal["content"]
+    name: str = "content"
+    tags: float = Field(1.0, ge=0, description="length of the tags' part of an item's vector; 0: without")
+    text: float = Field(1.0, ge=0, description="of the text's n-grams")
+    vectors: float = Field(1.0, ge=0, description="of the given vectors")
+    recent: int = Field(50, ge=1, description="last distinct items of the history that count")
+    decay: float = Field(0.9, gt=0, le=1, description="weight of an item a step back")
+
+
+class Profile(Section):
+    """What users of the same demographics have; for users without events too."""
+
+    kind: Literal["profile"]
+    name: str = "profile"
+    attributes: list[str] | None = Field(None, min_length=1, description="of clean.users.attributes; null: all")
+    shrink: float = Field(50.0, ge=0, description="a group's shares count as if so many users beside it had what "
+                          "everybody has")  # fmt: skip
+
+
+class Markov(Section):
+    """What followed the last item at once."""
+
+    kind: Literal["markov"]
+    name: str = "markov"
+    shrink: float = Field(5.0, ge=0, description="added to the times an item was followed: rare ones say less")
+    neighbours: int = Field(200, ge=1, description="followers kept an item")
+
+
 Recommender = Annotated[
-    ModelRecommender | Popularity | Personal | LastBasket | ItemKnn | Rules | Ease | UpCf | TifuKnn,
+    ModelRecommender
+    | Popularity
+    | Personal
+    | LastBasket
+    | ItemKnn
+    | Rules
+    | Ease
+    | UpCf
+    | TifuKnn
+    | Content
+    | Profile
+    | Markov,
     Field(discriminator="kind"),
 ]

@@ -76,8 +76,9 @@ def filled(spark: SparkSession, conf: Config, t: Ticket, d: Desk, again: bool) -
         carry = States(encoded, words, static, profiles, rules.whom, hides, states.of(options, s.k, s.margin), before,
                        d.materialise, kept, collect.rows)  # fmt: skip
     hands = Hands(d.materialise, kept, collect.empty, KINDS, Shown, fallback.score)
-    return Fill(conf, split, encoded, sequences, users, {r["role"]: r["time"] for r in collect.rows(cuts)}, rows, rules,
-                options, bundle.fingerprint, t.parents["split"], hands, carry)  # fmt: skip
+    ends = {r["role"]: r["time"] for r in collect.rows(cuts)}
+    return Fill(conf, split, encoded, sequences, people, users, ends, rows, rules, options, bundle.fingerprint,
+                t.parents["split"], hands, carry)  # fmt: skip
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -4,11 +4,24 @@ from __future__ import annotations
 
 from typing import Any, Protocol
 
-from lstmrec.recommenders import ease, item_knn, last_basket, personal, popularity, rules, tifu_knn, up_cf
+from lstmrec.recommenders import (
+    content,
+    ease,
+    item_knn,
+    last_basket,
+    markov,
+    personal,
+    popularity,
+    profile,
+    rules,
+    tifu_knn,
+    up_cf,
+)
 
 
 class Recommender(Protocol):
-    """fit: SPLIT rows of role train -> fitted tables. score: users (user_id), history (all SPLIT rows before the
+    """fit: SPLIT rows of role train (and, by name, the tables that WANTS lists, where there is one: encoded,
+    people: ENCODED_ITEMS, USERS) -> fitted tables. score: users (user_id), history (all SPLIT rows before the
     role's cut), the fitted tables, the cut (us, null without a clock), k, what lists may hold (`lists.Shown`) ->
     user_id, items, reason: exactly one row a user."""
 
@@ -25,4 +38,7 @@ KINDS: dict[str, Recommender] = {
     "ease": ease,
     "up_cf": up_cf,
     "tifu_knn": tifu_knn,
+    "content": content,
+    "profile": profile,
+    "markov": markov,
 }

@@ -33,14 +33,15 @@ class Hands:
 
 @dataclass(frozen=True)
 class Fill:
-    """Who is to be filled, with what. split, encoded, sequences: tables; users: what `roles.users` makes; ends: role ->
-    its cut, where it has one; rows: role -> SEQUENCES rows; asked: what `store.asked` found; bundle, history: digests
-    of the model and of the split. states: in carry modes, what users' states are made with."""
+    """Who is to be filled, with what. split, encoded, sequences, people (USERS): tables; users: what `roles.users`
+    makes; ends: role -> its cut, where it has one; rows: role -> SEQUENCES rows; asked: what `store.asked` found;
+    bundle, history: digests of the model and of the split. states: in carry modes, what users' states are made with."""
 
     conf: Config
     split: DataFrame
     encoded: DataFrame
     sequences: DataFrame
+    people: DataFrame
     users: DataFrame
     ends: Mapping[str, int | None]
     rows: Mapping[str, int]
@@ -59,7 +60,7 @@ class Fill:
             kind = self.hands.kinds.get(entry.kind)
             fitted = {} if kind is None else {
                 name: self.hands.materialise(frame, f"{entry.name}-fitted-{name}")
-                for name, frame in kind.fit(train, entry).items()
+                for name, frame in kind.fit(train, entry, **self.beside(kind)).items()
             }  # fmt: skip
             for role in conf.score.roles:
                 who, past = self.users.where(self.users["role"] == role), roles.history(self.split, role)
@@ -74,6 +75,11 @@ class Fill:
                 made = filters.with_pins(made, self.asked.pins, self.asked.whom, k)
                 made = roles.rows(made, who, entry.name, role, mark, conf.as_of_us)
                 yield made if kind is None else self.hands.materialise(made, f"{entry.name}-{role}")
+
+    def beside(self, kind: Any) -> dict[str, DataFrame]:
+        """The tables that a recommender asks for beside the events."""
+        every = {"encoded": self.encoded, "people": self.people}
+        return {name: every[name] for name in getattr(kind, "WANTS", ())}
 
     def by_model(self, name: str, role: str, who: DataFrame, past: DataFrame, train: DataFrame, shown: Any
                  ) -> DataFrame:  # fmt: skip

@@ -61,12 +61,16 @@ def filled(
 
 
 def run(spark: Any, module: Any, entry: Any, rows: list[Event], users: list[str], cut: int | None, k: int,
-        hide: bool | Shown) -> dict[str, tuple[list[tuple[str, float]], str]]:  # fmt: skip
-    """user -> (list of (item, score), reason) of fit and score; ranks are checked here, and one row a user."""
+        hide: bool | Shown, beside: Mapping[str, Any] | None = None
+        ) -> dict[str, tuple[list[tuple[str, float]], str]]:  # fmt: skip
+    """user -> (list of (item, score), reason) of fit and score; ranks are checked here, and one row a user.
+
+    beside: the tables that fit is given by name.
+    """
     shown = hide if isinstance(hide, Shown) else Shown("history" if hide else "none")
     frame = spark.createDataFrame(rows, DDL).repartition(3)
     who = spark.createDataFrame([(u,) for u in users], "user_id string")
-    fitted = module.fit(frame.where("role = 'train'"), entry)
+    fitted = module.fit(frame.where("role = 'train'"), entry, **(beside or {}))
     found = module.score(who, frame, fitted, entry, cut, k, shown)
     assert found.columns == ["user_id", "items", "reason"]
     got = found.collect()

@@ -3,8 +3,31 @@ from __future__ import annotations
 import random
 from typing import Any
 
-from lstmrec.config.recommenders import Ease, ItemKnn, Personal, Popularity
-from lstmrec.recommenders import ease, fallback, item_knn, personal, popularity
+import pytest
+
+from lstmrec.config.recommenders import (
+    Content,
+    Ease,
+    ItemKnn,
+    Markov,
+    Personal,
+    Popularity,
+    Profile,
+    TifuKnn,
+    UpCf,
+)
+from lstmrec.recommenders import (
+    content,
+    ease,
+    fallback,
+    item_knn,
+    markov,
+    personal,
+    popularity,
+    profile,
+    tifu_knn,
+    up_cf,
+)
 from lstmrec.recommenders.lists import Shown
 from tests.recommenders import logs
 
@@ -55,24 +78,45 @@ def walked(ranked: list[str], rules: list[tuple[Any, ...]], segment: str | None,
     return taken
 
 
-def test_everybody_obeys_the_filters(spark: Any) -> None:
+def beside(spark: Any, module: Any) -> dict[str, Any]:
+    """What some ask for: items' tags, people's towns."""
+    rng = random.Random(2)
+    if getattr(module, "WANTS", ()) == ("encoded",):
+        items = [(f"i{i}", rng.sample(range(2, 8), 2), [], None) for i in range(14)]
+        ddl = "item_id string, tags array<int>, text array<int>, vectors array<float>"
+        return {"encoded": spark.createDataFrame(items, ddl)}
+    if getattr(module, "WANTS", ()) == ("people",):
+        people = [(u, {"town": rng.choice("abc")}) for u in USERS[::2]]
+        return {"people": spark.createDataFrame(people, "user_id string, attributes map<string,string>")}
+    return {}
+
+
+ENTRIES: list[tuple[Any, Any, str | int]] = [
+    (popularity, Popularity(kind="popularity"), "history"), (personal, Personal(kind="personal"), 3),
+    (item_knn, ItemKnn(kind="item_knn"), "none"), (ease, Ease(kind="ease", l2=1.0), "history"),
+    (up_cf, UpCf(kind="up_cf"), 3), (tifu_knn, TifuKnn(kind="tifu_knn"), "none"),
+    (content, Content(kind="content"), "history"), (profile, Profile(kind="profile", shrink=2.0), "history"),
+    (markov, Markov(kind="markov"), "none"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("module", "entry", "seen"), ENTRIES, ids=[entry.kind for _, entry, _ in ENTRIES])
+def test_everybody_obeys_the_filters(spark: Any, module: Any, entry: Any, seen: str | int) -> None:
     rows = logs.log(5)
     cut = max(r[2] for r in rows) + logs.DAY  # type: ignore[type-var, operator]
     rules, whose = world(1)
     frame = spark.createDataFrame(rules, RULES)
     whom = spark.createDataFrame([*whose.items()], "user_id string, segment string")
-    entries = [(popularity, Popularity(kind="popularity"), "history"), (personal, Personal(kind="personal"), 3),
-               (item_knn, ItemKnn(kind="item_knn"), "none"), (ease, Ease(kind="ease", l2=1.0), "history")]  # fmt: skip
-    for module, entry, seen in entries:
-        whole = logs.run(spark, module, entry, rows, USERS, cut, 50, Shown())
-        away = lately(rows, seen, cut)
-        for most in ((2, 1, 2), ()) if module is personal else ((2, 1, 2),):
-            used = [(*r[:5], r[5] if most else []) for r in rules]
-            shown = Shown(seen, frame if most else spark.createDataFrame(used, RULES), whom, most, cut)
-            got = logs.names(logs.run(spark, module, entry, rows, USERS, cut, 4, shown))
-            for user in USERS:
-                ranked = [i for i, _ in whole[user][0]]
-                assert got[user][0] == walked(ranked, used, whose.get(user), away.get(user, set()), list(most), 4)
+    more = beside(spark, module)
+    whole = logs.run(spark, module, entry, rows, USERS, cut, 50, Shown(), more)
+    away = lately(rows, seen, cut)
+    for most in ((2, 1, 2), ()) if module in (personal, ease) else ((2, 1, 2),):
+        used = [(*r[:5], r[5] if most else []) for r in rules]
+        shown = Shown(seen, frame if most else spark.createDataFrame(used, RULES), whom, most, cut)
+        got = logs.names(logs.run(spark, module, entry, rows, USERS, cut, 4, shown, more))
+        for user in USERS:
+            ranked = [i for i, _ in whole[user][0]]
+            assert got[user][0] == walked(ranked, used, whose.get(user), away.get(user, set()), list(most), 4)
 
 
 def test_the_last_days_hide_nothing_older(spark: Any) -> None:
