@@ -134,6 +134,20 @@ class Markov(Section):
     neighbours: int = Field(200, ge=1, description="followers kept an item")
 
 
+class SessionKnn(Section):
+    """What the sessions most like the user's last one hold."""
+
+    kind: Literal["session_knn"]
+    name: str = "session_knn"
+    gap_hours: float | None = Field(None, gt=0, description="a pause longer than that begins a new session (needs a "
+                                    "clock); null: a user's whole history is one")  # fmt: skip
+    recent: int = Field(50, ge=1, le=1_000, description="last distinct items of the user's session that count")
+    sample: int = Field(1_000, ge=1, description="newest sessions that share an item and are looked at")
+    neighbours: int = Field(100, ge=1, le=1_000, description="of those, the most alike, which vote")
+    max_sessions: int = Field(200_000, ge=1, description="newest train sessions that can be neighbours; all lie in "
+                              "each task that makes lists")  # fmt: skip
+
+
 Recommender = Annotated[
     ModelRecommender
     | Popularity
@@ -146,6 +160,7 @@ Recommender = Annotated[
     | TifuKnn
     | Content
     | Profile
-    | Markov,
+    | Markov
+    | SessionKnn,
     Field(discriminator="kind"),
 ]

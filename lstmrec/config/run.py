@@ -70,7 +70,7 @@ class Config(Section):
             asks.append("sequence.history: learn")
         asks += self.profile.needs_clock
         for r in self.score.recommenders:
-            if getattr(r, "days", None) is not None or getattr(r, "half_life_days", None) is not None:
+            if any(getattr(r, name, None) is not None for name in ("days", "half_life_days", "gap_hours")):
                 asks.append(f"score.recommenders: {r.name}")
         if isinstance(self.score.filters.seen, int):
             asks.append("score.filters.seen")

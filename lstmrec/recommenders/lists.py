@@ -27,7 +27,7 @@ PARTS = 16
 class Shown:
     """What lists may hold: what `score.filters` comes to. seen: `history`, `none`, or days before the cut.
 
-    rules: rows of `frames.filters.rules` (none: every item with an event; else only items that stand there); whom:
+    rules: rows of `frames.filters.rules` (none: every item there is; else only items that stand there); whom:
     user_id, segment (none: no user has one); most: how many items of each capped tag a list may hold. cut_us: the
     role's cut, if it has one.
     """
@@ -177,15 +177,15 @@ def _walked(users: DataFrame, popular: DataFrame, shown: Shown, k: int) -> DataF
     group = F.col("group") if "group" in popular.columns else F.lit("").alias("group")
     order = popular.select(group, F.posexplode("popular").alias("place", "x")).select("group", "place", "x.*")
     order = order.join(rules, "item_id", "inner")
-    # Pinned items, whether anybody had them or not: what they take of their tags' room counts.
-    pins = rules.where("pin IS NOT NULL").select(
+    # Items that nobody had: a list may hold them, and pinned ones take of their tags' room.
+    others = rules.join(order.select("item_id").distinct(), "item_id", "left_anti").select(
         F.lit(None).cast("string").alias("group"),
         F.lit(-1).alias("place"),
         F.lit(0.0).cast("float").alias("score"),
         "*",
     )
     parts = F.explode(F.sequence(F.lit(0), F.lit(PARTS - 1))).alias("part")
-    order = order.unionByName(pins).select(parts, "*")
+    order = order.unionByName(others).select(parts, "*")
     who = shown.segments(users).withColumn("part", F.pmod(F.hash("user_id"), F.lit(PARTS)))
     rows = order.unionByName(who, allowMissingColumns=True).select(*walk.COLUMNS)
     sorted_rows = rows.repartition("part").sortWithinPartitions("part", F.col("user_id").isNotNull(), "place")

@@ -66,15 +66,15 @@ class World:
     """What all users of a part are scored against."""
 
     batches: tuple[list[pa.RecordBatch], list[pa.RecordBatch]] = field(default_factory=lambda: ([], []))
-    _made: tuple[Score, pa.Array, Ints, list[frozenset[str]]] | None = None
+    _made: tuple[Score, Ints, Ints, list[frozenset[str]]] | None = None
     _open: dict[str | None, Ints] = field(default_factory=dict)
 
-    def made(self, scorer: Scorer) -> tuple[Score, pa.Array]:
+    def made(self, scorer: Scorer) -> tuple[Score, Ints]:
         """(what scores a user, the ids of the catalogue), made with the first user of the part."""
         if self._made is None:
             items, peers = self.batches
             rows = pa.Table.from_batches(items) if items else None
-            names = pa.array([], pa.string()) if rows is None else rows["item_id"].combine_chunks()
+            names = np.array([] if rows is None else rows["item_id"].to_pylist(), object)
             open_ = np.asarray([] if rows is None else rows["everybody"].to_numpy(), bool)
             whom = [] if rows is None else [frozenset(x or ()) for x in rows["segments"].to_pylist()]
             self._made = scorer(Rows.of_batches(items), Rows.of_batches(peers)), names, open_, whom
@@ -122,7 +122,7 @@ def _scored(users: pa.RecordBatch, world: World, scorer: Scorer, k: int | None, 
         places.append(first(mine, k))
         votes.append(mine[places[-1]])
     offsets = np.cumsum([0, *map(len, places)]).astype(np.int32)
-    items = names.take(pa.array(_joined(places)))
+    items = pa.array(names[_joined(places)].tolist(), pa.string())
     scores = pa.array((_joined(votes) / unit).astype(np.float32))
     own = pa.ListArray.from_arrays(offsets, pa.StructArray.from_arrays([items, scores], names=["item_id", "score"]))
     return pa.RecordBatch.from_arrays([users.column("user_id"), own], schema=SCHEMA)

@@ -14,6 +14,7 @@ from lstmrec.recommenders import (
     popularity,
     profile,
     rules,
+    session_knn,
     tifu_knn,
     up_cf,
 )
@@ -41,4 +42,5 @@ KINDS: dict[str, Recommender] = {
     "content": content,
     "profile": profile,
     "markov": markov,
+    "session_knn": session_knn,
 }

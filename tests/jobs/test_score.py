@@ -104,6 +104,20 @@ def test_every_user_gets_one_list_from_everybody(spark: Any, tmp_path: Path, mon
     assert caught.value.code == "D710" and "6 users in, 5 lists out" in str(caught.value) and "u3" in str(caught.value)
 
 
+def test_who_asks_for_items_or_people_is_given_them(spark: Any, tmp_path: Path) -> None:
+    kinds = ["content", "profile", "session_knn"]
+    conf = a_root(tmp_path, roles=["serve"], recommenders=[{"kind": kind} for kind in kinds])
+    manifest = score.run(spark, conf)
+    of = lists(spark, conf)
+    assert Counter(name for name, _, _ in of) == dict.fromkeys(kinds, 22)
+    assert all(len(r["items"]) == 4 for r in of.values())
+    told = manifest.facts["reasons"]
+    # u1 has no event, but lives somewhere or nowhere like everybody; u4 has one, of the test.
+    lives = {r["user_id"] for r in read(spark, conf.root, tables.USERS).collect() if r["attributes"]}
+    assert {u for name, _, u in of if name == "profile" and of[name, "serve", u]["reason"] != "popularity"} == lives
+    assert told["content"]["serve"]["history"] > 15
+
+
 def test_a_stopped_run_goes_on_with_the_missing_buckets(spark: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
                                                         ) -> None:  # fmt: skip
     conf = a_root(tmp_path, buckets=3, roles=["serve"], recommenders=[{"kind": "model"}])

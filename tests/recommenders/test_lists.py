@@ -13,6 +13,7 @@ from lstmrec.config.recommenders import (
     Personal,
     Popularity,
     Profile,
+    SessionKnn,
     TifuKnn,
     UpCf,
 )
@@ -25,6 +26,7 @@ from lstmrec.recommenders import (
     personal,
     popularity,
     profile,
+    session_knn,
     tifu_knn,
     up_cf,
 )
@@ -96,7 +98,7 @@ ENTRIES: list[tuple[Any, Any, str | int]] = [
     (item_knn, ItemKnn(kind="item_knn"), "none"), (ease, Ease(kind="ease", l2=1.0), "history"),
     (up_cf, UpCf(kind="up_cf"), 3), (tifu_knn, TifuKnn(kind="tifu_knn"), "none"),
     (content, Content(kind="content"), "history"), (profile, Profile(kind="profile", shrink=2.0), "history"),
-    (markov, Markov(kind="markov"), "none"),
+    (markov, Markov(kind="markov"), "none"), (session_knn, SessionKnn(kind="session_knn", gap_hours=24.0), 3),
 ]  # fmt: skip
 
 
@@ -117,6 +119,21 @@ def test_everybody_obeys_the_filters(spark: Any, module: Any, entry: Any, seen: 
         for user in USERS:
             ranked = [i for i, _ in whole[user][0]]
             assert got[user][0] == walked(ranked, used, whose.get(user), away.get(user, set()), list(most), 4)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("module", "entry", "seen"), ENTRIES[3:], ids=[entry.kind for _, entry, _ in ENTRIES[3:]])
+def test_partitions_change_no_list_nor_score(spark: Any, module: Any, entry: Any, seen: str | int) -> None:
+    rows, before, got = logs.log(6), spark.conf.get("spark.sql.shuffle.partitions"), []
+    shown = Shown(seen, cut_us=max(r[2] for r in rows))  # type: ignore[type-var]
+    try:
+        for partitions in ("1", "7"):
+            spark.conf.set("spark.sql.shuffle.partitions", partitions)
+            rows.reverse()
+            got.append(logs.run(spark, module, entry, rows, USERS, None, 5, shown, beside(spark, module)))
+    finally:
+        spark.conf.set("spark.sql.shuffle.partitions", before)
+    assert got[0] == got[1]
 
 
 def test_the_last_days_hide_nothing_older(spark: Any) -> None:
