@@ -15,7 +15,7 @@ from torch.nn import functional as F
 from lstmrec.contracts.errors import ConfigError
 from lstmrec.model.net import Net
 from lstmrec.model.spec import NetSpec
-from lstmrec.model.user import Layer, UserTower, exact, time_features
+from lstmrec.model.user import Layer, UserTower, blocks, exact, gated, time_features
 
 
 @dataclass(frozen=True)
@@ -78,24 +78,22 @@ def advance(net: Net, events: Events, inputs: Tensor, states: Tensor) -> tuple[T
     if tower.time is not None and length:
         x = x + exact(tower.time, time_features(events.times, events.last, events.had)).float()
     cells = _begun(tower, events, states, x.new_zeros((rows, 1)))
-    kernels = [_kernel(layer) for layer in _layers(tower)]
+    kernels = [_kernel(layer) for layer in blocks(tower)]
     hidden = _placed(tower, cells)  # of users without an event; others have one at the end, or their vector already
     for t in range(length):
         there = (t < events.n)[:, None]
         below: Tensor | None = None
-        for i, layer in enumerate(_layers(tower)):
+        for i, layer in enumerate(blocks(tower)):
             h, c = cells[i]
-            new_h, new_c = _stepped(kernels[i], x[:, t] if below is None else below, h, c)
+            weights, bias = kernels[i]
+            read = torch.cat([x[:, t] if below is None else below, h], 1)
+            new_h, new_c = gated(torch.addmm(bias, read, weights), c)
             cells[i] = torch.where(there, new_h, h), torch.where(there, new_c, c)
             below = layer.block(new_h, below)
         assert below is not None
         hidden = torch.where(there, below, hidden)
     made = torch.stack([torch.stack(pair, 1) for pair in cells], 1).reshape(rows, size(spec))
     return made, tower.query(hidden, own, events.profile)
-
-
-def _layers(tower: UserTower) -> list[Layer]:
-    return [layer for layer in tower.layers if isinstance(layer, Layer)]
 
 
 def _begun(tower: UserTower, events: Events, states: Tensor, like: Tensor) -> list[tuple[Tensor, Tensor]]:
@@ -117,18 +115,10 @@ def _kernel(layer: Layer) -> tuple[Tensor, Tensor]:
     return both, w["bias_ih_l0"] + w["bias_hh_l0"]
 
 
-def _stepped(kernel: tuple[Tensor, Tensor], x: Tensor, h: Tensor, c: Tensor) -> tuple[Tensor, Tensor]:
-    """One step of an LSTM (Hochreiter and Schmidhuber 1997; gates in torch's order: input, forget, cell, output)."""
-    weights, bias = kernel
-    i, f, g, o = torch.addmm(bias, torch.cat([x, h], 1), weights).chunk(4, 1)
-    c = f.sigmoid() * c + i.sigmoid() * g.tanh()
-    return o.sigmoid() * c.tanh(), c
-
-
 def _placed(tower: UserTower, cells: list[tuple[Tensor, Tensor]]) -> Tensor:
     """(B, units): what the layers make of place 0, before any event."""
     below: Tensor | None = None
-    for layer, (h, _) in zip(_layers(tower), cells, strict=True):
+    for layer, (h, _) in zip(blocks(tower), cells, strict=True):
         below = layer.block(h, below)
     assert below is not None
     return below

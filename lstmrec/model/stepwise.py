@@ -7,7 +7,6 @@ a window's events one by one, `Step` gives the user vectors that `Net.user_vecto
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import cast
 
 import torch
 from torch import Tensor, nn
@@ -16,7 +15,7 @@ from torch.nn import functional as F
 from lstmrec.contracts.errors import DataError
 from lstmrec.model.history import DAY, TINY, HistoryTerm
 from lstmrec.model.net import Net
-from lstmrec.model.user import Layer, UserTower, calendar, exact
+from lstmrec.model.user import UserTower, blocks, calendar, exact, gated
 
 BATCH, ENTRIES = "batch", "entries"  # names of sizes that a caller chooses
 
@@ -75,7 +74,7 @@ class Start(Graph):
         own = user.head.weight.new_zeros((given[0].shape[0], user.spec.dim))
         states = [user.first(static, i, own) for i in range(user.spec.layers)]
         y = states[0][0]
-        for i, (layer, (h, _)) in enumerate(zip(_layers(user), states, strict=True)):
+        for i, (layer, (h, _)) in enumerate(zip(blocks(user), states, strict=True)):
             y = layer.block(h, y if i else None)
         h, c = (torch.stack(list(part)) for part in zip(*states, strict=True))
         return h, c, user.query(y, own, named.get("profile", own))
@@ -107,7 +106,7 @@ class Step(Graph):
             seen = calendar(named["time"], gap.clamp(min=0).double(), (gap < 0).double())
             x = x + exact(user.time, seen).to(x.dtype)
         states = []
-        for i, layer in enumerate(_layers(user)):
+        for i, layer in enumerate(blocks(user)):
             states.append(_cell(layer.lstm, x, named["h"][i], named["c"][i]))
             x = layer.block(states[-1][0], x if i else None)
         h, c = (torch.stack(list(part)) for part in zip(*states, strict=True))
@@ -141,17 +140,10 @@ class OwnScores(Graph):
 
 
 def _cell(lstm: nn.LSTM, x: Tensor, h: Tensor, c: Tensor) -> tuple[Tensor, Tensor]:
-    """One step of a layer (Hochreiter and Schmidhuber 1997; gates in torch's order: input, forget, cell, output)."""
+    """One step of a layer."""
     named = dict(lstm.named_parameters())
     gates = F.linear(x, named["weight_ih_l0"], named["bias_ih_l0"])
-    gates = gates + F.linear(h, named["weight_hh_l0"], named["bias_hh_l0"])
-    i, f, g, o = gates.chunk(4, 1)
-    c = torch.sigmoid(f) * c + torch.sigmoid(i) * torch.tanh(g)
-    return torch.sigmoid(o) * torch.tanh(c), c
-
-
-def _layers(user: UserTower) -> list[Layer]:
-    return cast(list[Layer], list(user.layers))
+    return gated(gates + F.linear(h, named["weight_hh_l0"], named["bias_hh_l0"]), c)
 
 
 def _state(net: Net, prefix: str) -> list[Port]:

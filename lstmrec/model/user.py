@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import cast
 
 import torch
 from torch import Tensor, nn
@@ -174,6 +175,19 @@ def joined(first: Tensor, rest: Tensor, at: Tensor | None) -> Tensor:
         return torch.cat([first, rest], 1)
     row = torch.arange(len(at), device=at.device)
     return torch.where((at > 0)[:, None], rest[row, (at - 1).clamp(min=0)], first[:, 0])[:, None]
+
+
+def blocks(tower: UserTower) -> list[Layer]:
+    """The layers, as what they are."""
+    return cast(list[Layer], list(tower.layers))
+
+
+def gated(gates: Tensor, c: Tensor) -> tuple[Tensor, Tensor]:
+    """(h, c) of one step, of the sums (B, 4 units) that its gates are made of (Hochreiter and Schmidhuber 1997; torch's
+    order: input, forget, cell, output)."""
+    i, f, g, o = gates.chunk(4, 1)
+    c = torch.sigmoid(f) * c + torch.sigmoid(i) * torch.tanh(g)
+    return torch.sigmoid(o) * torch.tanh(c), c
 
 
 def exact(layer: nn.Linear, x: Tensor) -> Tensor:
