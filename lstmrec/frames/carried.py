@@ -5,31 +5,20 @@ from __future__ import annotations
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
+from lstmrec.contracts.ids import UNKNOWN
+from lstmrec.frames import sequences
+
 #: What is done with a user: read everything, go on from the state, or leave the state alone.
 WHOLE, ON, SAME = "whole", "on", "same"
 _MASK = (1 << 40) - 1  # digests are sums of so much of a hash: 2^23 events add up without an overflow
 
 
-def second() -> Column:
-    """Seconds of `time`, rounded down; 0 without a clock."""
-    unit = F.lit(1_000_000)
-    return F.coalesce(F.call_function("div", F.col("time") - F.pmod(F.col("time"), unit), unit), F.lit(0)).cast(
-        "bigint"
-    )
-
-
 def events(history: DataFrame, catalogue: DataFrame, vocabulary: DataFrame) -> DataFrame:
-    """user_id, index, item (catalogue index, 1 = unknown), type, second, hash (of what the net sees), of SPLIT rows."""
-    items = F.broadcast(catalogue.select("item_id", "item"))
-    types = vocabulary.where("feature = 'event_type'")
-    types = F.broadcast(types.select(F.col("value").alias("event_type"), F.col("id").alias("type")))
-    rows = history.join(items, "item_id", "left").join(types, "event_type", "left").withColumn("second", second())
-    known = F.when(F.col("item").isNotNull(), F.col("item_id"))
-    seen = F.xxhash64("index", known, F.coalesce("type", F.lit(1)), "second").bitwiseAND(F.lit(_MASK))
-    return rows.select(
-        "user_id", "index", F.coalesce("item", F.lit(1)).alias("item"), F.coalesce("type", F.lit(1)).alias("type"),
-        "second", seen.alias("hash"),
-    )  # fmt: skip
+    """user_id, index, item, type, second (see `sequences.encoded`), hash (of what the net sees), of SPLIT rows."""
+    rows = sequences.encoded(history, catalogue, vocabulary)
+    known = F.when(F.col("item") != UNKNOWN, F.col("item_id"))
+    seen = F.xxhash64("index", known, "type", "second").bitwiseAND(F.lit(_MASK))
+    return rows.select("user_id", "index", "item", "type", "second", seen.alias("hash"))
 
 
 def standing(who: DataFrame, rows: DataFrame, static: DataFrame, whom: DataFrame | None, states: DataFrame | None

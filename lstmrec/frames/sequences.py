@@ -37,19 +37,16 @@ def histories(split: DataFrame, items: DataFrame, vocabulary: DataFrame) -> Data
     items: catalogue indexes, types: ids of event types, 1 where unknown; times: seconds since 1970, 0 without a clock;
     ends: 1 where the next event has another time.
     """
-    catalogue = F.broadcast(items.select("item_id", "item"))
-    types = vocabulary.where("feature = 'event_type'")
-    types = F.broadcast(types.select(F.col("value").alias("event_type"), F.col("id").alias("type")))
-    encoded = split.join(catalogue, "item_id", how="left").join(types, "event_type", how="left")
-    event = F.struct(
-        "index", F.coalesce("item", F.lit(UNKNOWN)).alias("item"), F.coalesce("type", F.lit(UNKNOWN)).alias("type"),
-        "time", F.coalesce(_seconds(F.col("time")), F.lit(0)).cast("bigint").alias("second"),
-    )  # fmt: skip
-    users = encoded.groupBy("user_id").agg(
-        F.count(F.lit(1)).cast("int").alias("total"),
-        F.count_if(F.col("role") == "train").cast("int").alias("train_end"),
-        F.count_if(F.col("role") != "test").cast("int").alias("validation_end"),
-        F.sort_array(F.collect_list(event)).alias("events"),
+    event = F.struct("index", "item", "type", "time", "second")
+    users = (
+        encoded(split, items, vocabulary)
+        .groupBy("user_id")
+        .agg(
+            F.count(F.lit(1)).cast("int").alias("total"),
+            F.count_if(F.col("role") == "train").cast("int").alias("train_end"),
+            F.count_if(F.col("role") != "test").cast("int").alias("validation_end"),
+            F.sort_array(F.collect_list(event)).alias("events"),
+        )
     )
     times = F.col("events")["time"]
     ends = F.zip_with(times, F.slice(times, 2, F.size(times)), lambda now, then: F.when(now == then, 0).otherwise(1))
@@ -57,6 +54,19 @@ def histories(split: DataFrame, items: DataFrame, vocabulary: DataFrame) -> Data
         "user_id", "total", "train_end", "validation_end", F.col("events")["item"].alias("items"),
         F.col("events")["type"].alias("types"), F.col("events")["second"].alias("times"), ends.alias("ends"),
     )  # fmt: skip
+
+
+def encoded(split: DataFrame, items: DataFrame, vocabulary: DataFrame) -> DataFrame:
+    """SPLIT rows with item (catalogue index), type (id), both 1 where unknown, and second (since 1970, rounded down; 0
+    without a clock)."""
+    catalogue = F.broadcast(items.select("item_id", "item"))
+    types = vocabulary.where("feature = 'event_type'")
+    types = F.broadcast(types.select(F.col("value").alias("event_type"), F.col("id").alias("type")))
+    rows = split.join(catalogue, "item_id", how="left").join(types, "event_type", how="left")
+    return rows.withColumns({
+        "item": F.coalesce("item", F.lit(UNKNOWN)), "type": F.coalesce("type", F.lit(UNKNOWN)),
+        "second": F.coalesce(_seconds(F.col("time")), F.lit(0)).cast("bigint"),
+    })  # fmt: skip
 
 
 def classes(windows: DataFrame, histories: DataFrame, conf: SequenceConfig) -> DataFrame:
