@@ -1,0 +1,47 @@
+from __future__ import annotations
+
+import importlib.metadata
+import importlib.util
+import subprocess
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+@pytest.fixture
+def pack() -> ModuleType:
+    spec = importlib.util.spec_from_file_location("pack_tree", ROOT / "scripts" / "pack_tree.py")
+    assert spec is not None and spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def test_what_jobs_import_goes_along_and_tools_stay(pack: ModuleType) -> None:
+    names = set(pack.needed(["spark", "train", "score", "report"], ("pyspark", "py4j")))
+    assert {"torch", "safetensors", "pyarrow", "pandas", "numpy", "pydantic", "omegaconf", "jinja2", "psutil"} <= names
+    assert {"petastorm", "horovod", "dill", "diskcache", "pyzmq", "cloudpickle"} <= names
+    assert not names & {"pyspark", "py4j", "ruff", "mypy", "pytest", "hypothesis", "pip", "setuptools", "lstmrec"}
+    assert {"pyspark", "py4j"} <= set(pack.needed(["spark"]))
+    assert "torch" not in pack.needed([], ("petastorm", "horovod"))
+
+
+def test_what_is_missing_is_named(pack: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
+    there = pack._there
+    monkeypatch.setattr(pack, "_there", lambda name: name != "safetensors" and there(name))
+    with pytest.raises(SystemExit, match="safetensors is not installed, but lstmrec needs it"):
+        pack.needed(["train"])
+
+
+def test_the_tree_runs_from_where_it_is_moved_to(pack: ModuleType, tmp_path: Path) -> None:
+    site = pack.copy_interpreter(tmp_path / "made")
+    assert pack.copy_distribution("typing_extensions", site) > 0
+    (tmp_path / "made").rename(tmp_path / "moved")
+    code = ("import json, ssl, sqlite3, sys, typing_extensions as t, importlib.metadata as m; assert sys.prefix in t.__file__;"
+            "print(sys.prefix, m.version('typing_extensions'), [p for p in sys.path if not p.startswith(sys.prefix)])")  # fmt: skip
+    python = tmp_path / "moved" / "bin" / "python"
+    said = subprocess.run([str(python), "-I", "-c", code], capture_output=True, text=True, check=True, env={}).stdout
+    assert said.split() == [str(tmp_path / "moved"), importlib.metadata.version("typing_extensions"), "[]"]
