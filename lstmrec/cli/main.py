@@ -17,6 +17,7 @@ from lstmrec.cli.export import export
 from lstmrec.cli.init import init
 from lstmrec.cli.prune import prune
 from lstmrec.cli.publish import path, publish, rollback
+from lstmrec.cli.records import runs
 from lstmrec.cli.run import run
 from lstmrec.cli.show import show_user
 from lstmrec.cli.similar import similar
@@ -32,7 +33,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 for verb, name in ((init, "init"), (run, "run"), (show_user, "show-user"), (similar, "similar"),
-                   (status, "status"), (publish, "publish"), (rollback, "rollback"), (path, "path"),
+                   (status, "status"), (runs, "runs"), (publish, "publish"), (rollback, "rollback"), (path, "path"),
                    (compare, "compare"), (export, "export"), (prune, "prune"), (audit, "audit"), (tune, "tune"),
                    (doctor, "doctor")):  # fmt: skip
     app.command(name)(verb)

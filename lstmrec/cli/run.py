@@ -20,6 +20,7 @@ from lstmrec.cli.doctor import versions_fit
 from lstmrec.cli.local_spark import Sessions
 from lstmrec.cli.lock import locked
 from lstmrec.cli.options import ConfigFiles, Overrides, config_of
+from lstmrec.cli.records import record
 from lstmrec.config.run import Config
 from lstmrec.contracts import tables
 from lstmrec.contracts.errors import ConfigError, ResourceError
@@ -44,7 +45,7 @@ def run(
     name = new_run(conf)
     with locked(conf.root, name):
         console.print(Text(f"run {name}  {', '.join(config)} -> {conf.root} · now is {conf.as_of} · seed {conf.seed}"))
-        walk(conf, chosen, force, console)
+        walk(conf, chosen, force, console, name)
         if "report" in chosen:
             finish(conf, console)
 
@@ -75,8 +76,9 @@ def new_run(conf: Config) -> str:
     raise ResourceError("R106", "cannot number this run: a thousand others were faster", place)
 
 
-def walk(conf: Config, chosen: tuple[str, ...], force: bool, console: Console) -> dict[str, int]:
-    """Run or skip each job, one line each; the tally. Spark starts with the first job that must run in it."""
+def walk(conf: Config, chosen: tuple[str, ...], force: bool, console: Console, run: str) -> dict[str, int]:
+    """Run or skip each job, one line and one record each; the tally. Spark starts with the first job that must run in
+    it."""
     from lstmrec.store import door
 
     counts = {"ok": 0, "skip": 0}
@@ -84,9 +86,9 @@ def walk(conf: Config, chosen: tuple[str, ...], force: bool, console: Console) -
     with Sessions() as sessions:
         for name in chosen:
             job: Any = importlib.import_module(f"lstmrec.jobs.{name}")
-            place = f"{JOBS.index(name) + 1}/{len(JOBS)} "
+            number = JOBS.index(name) + 1
+            place, begun = f"{number}/{len(JOBS)} ", time.monotonic()
             try:
-                begun = time.monotonic()
                 already = None if force else door.done(job, conf)
                 if already is not None:
                     outcome = door.Outcome("skip", already, time.monotonic() - begun)
@@ -94,11 +96,14 @@ def walk(conf: Config, chosen: tuple[str, ...], force: bool, console: Console) -
                     with heartbeat(console, f"{place}{name:<10}", quiet=name == "train"):
                         spark = sessions.get() if job.SPARK else None
                         outcome = door.walk(job, conf, spark=spark, force=True)
-            except BaseException:
-                say(console, f"{place}{name:<10} fail  after {span(time.monotonic() - begun)}")
+            except BaseException as error:
+                took = time.monotonic() - begun
+                say(console, f"{place}{name:<10} fail  after {span(took)}")
+                record(conf, run, number, name, "fail", took, None, getattr(error, "code", type(error).__name__))
                 console.print(Text(f"Stopped after {span(time.monotonic() - started)}: {tally(counts, 1)}"))
                 raise
             counts[outcome.state] += 1
+            record(conf, run, number, name, outcome.state, outcome.seconds, outcome.manifest)
             say(console, door.line(name, outcome, place))
     seconds = time.monotonic() - started
     hint = f"lstmrec show-user {shown.user_of(conf)}" if "report" in chosen else "lstmrec status"

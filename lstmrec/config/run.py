@@ -13,6 +13,7 @@ from lstmrec.config.clean import CleanConfig
 from lstmrec.config.evaluate import EvaluateConfig, ReportConfig
 from lstmrec.config.normalise import NormaliseConfig
 from lstmrec.config.profile import ProfileConfig
+from lstmrec.config.publish import PublishConfig
 from lstmrec.config.score import ScoreConfig
 from lstmrec.config.sequence import SequenceConfig
 from lstmrec.config.split import SplitConfig, instant_us
@@ -34,6 +35,7 @@ class Config(Section):
     score: ScoreConfig = ScoreConfig()
     evaluate: EvaluateConfig = EvaluateConfig()
     report: ReportConfig = ReportConfig()
+    publish: PublishConfig = PublishConfig()
 
     @field_validator("as_of")
     @classmethod

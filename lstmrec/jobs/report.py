@@ -13,7 +13,7 @@ from lstmrec.contracts import tables
 from lstmrec.contracts.manifest import Manifest
 from lstmrec.report import copies, people, summary
 from lstmrec.report import facts as gathered
-from lstmrec.store import door, publish
+from lstmrec.store import door, gates
 
 NEEDS = (
     tables.EVENTS, tables.REJECTS, tables.ITEMS, tables.USERS, tables.SPLIT, tables.CUTS, tables.ENCODED_ITEMS,
@@ -32,6 +32,7 @@ SECTIONS = (
     "score",
     "evaluate",
     "report",
+    "publish",
 )
 VERSION = 1
 SPARK = False
@@ -47,8 +48,8 @@ def run(spark: Any, conf: Config) -> Manifest:
     told = made[tables.METRICS.name].facts
     rows = lookup.select(conf.root, made[tables.METRICS.name], tables.METRICS.names)
     log = files.read_text(files.join(versions.verify_files(conf.root, made[tables.BUNDLE.name]), "log.jsonl"))
-    gates = [g.plain() for g in publish.gates(conf)]
-    facts = gathered.gather(conf, made, rows, log, gates, _people(conf, made, told))
+    judged = [g.plain() for g in gates.gates(conf)]
+    facts = gathered.gather(conf, made, rows, log, judged, _people(conf, made, told))
     scored = summary.users_scored(made[tables.RECOMMENDATIONS.name], facts["ours"] or summary.MODEL)
     version = versions.new_version(t.skip_key)
     place = versions.folder(conf.root, tables.REPORT.name, version)
@@ -58,7 +59,7 @@ def run(spark: Any, conf: Config) -> Manifest:
         ("report.html", page.render(facts)),
     ):
         files.create(files.join(place, name), text.encode())
-    levels = [g["level"] for g in gates]
+    levels = [g["level"] for g in judged]
     said = {"gates": f"{levels.count('pass')} pass, {levels.count('warn')} warn, {levels.count('fail')} fail"}
     manifest = versions.seal_files(conf.root, t.manifest(tables.REPORT, version, facts={"told": said}))
     copies.place(conf.root, manifest)

@@ -16,6 +16,7 @@ from lstmrec.contracts.manifest import DataFile, Manifest
 from lstmrec.contracts.tables import Table
 from lstmrec.store import checks, layout
 from lstmrec.store.read import opened
+from lstmrec.store.session import told
 
 
 @dataclass(frozen=True)
@@ -82,6 +83,7 @@ def stage(frame: DataFrame, ticket: Ticket, contract: Table, *, buckets: int = 0
     version = versions.new_version(ticket.skip_key)
     place = files.join(versions.folder(ticket.root, contract.name, version), "data")
     ticket.unsealed.append(versions.folder(ticket.root, contract.name, version))
+    told(frame.sparkSession, ticket.job, f"table {contract.name}")
     partitions = [*([apart] if apart else []), *contract.partitions]
     if buckets:
         buckets = layout.write(frame, place, contract.cluster, contract.order, buckets, partitions=partitions)
@@ -123,6 +125,7 @@ def seal(staged: Staged, ticket: Ticket, contract: Table, *, rows_in: int | None
     """Verify a staged version from what was written, and seal it; what lay apart is removed."""
     checked = checks.Checked({}, "0:" + "0" * 32)
     if staged.sizes:
+        told(staged.rows.sparkSession, ticket.job, f"checks of {contract.name}")
         checked = checks.check(staged.rows, contract, keys=keys)
     place, sizes = staged.place, staged.sizes
     rows = {_below(uri, place): n for uri, n in checked.rows.items()}

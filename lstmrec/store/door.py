@@ -16,7 +16,7 @@ from lstmrec.contracts.errors import LstmrecError
 from lstmrec.contracts.manifest import Manifest, digest
 from lstmrec.contracts.tables import Table
 from lstmrec.store.commit import Ticket
-from lstmrec.store.session import session
+from lstmrec.store.session import session, told
 
 
 class Job(Protocol):
@@ -83,9 +83,11 @@ def walk(job: Any, conf: Config, *, spark: Any = None, force: bool = False) -> O
     if not job.SPARK:
         manifest = job.run(None, conf)
     elif spark is not None:
+        told(spark, name(job))
         manifest = job.run(spark, conf)
     else:
         with session(f"lstmrec {name(job)}") as own:
+            told(own, name(job))
             manifest = job.run(own, conf)
     return Outcome("ok", manifest, time.monotonic() - started)
 

@@ -62,6 +62,15 @@ def session(app: str = "lstmrec") -> Iterator[SparkSession]:
                     spark.conf.set(key, value)
 
 
+def told(spark: SparkSession, job: str, what: str = "") -> None:
+    """Name what Spark's own page shows from here on: the job of the road as the group, `what` it makes as the
+    description. Nothing where the session has no page of its own (Spark Connect)."""
+    try:
+        spark.sparkContext.setJobGroup(f"lstmrec {job}", f"{job}: {what}" if what else job)
+    except (PySparkAttributeError, PySparkNotImplementedError):
+        return
+
+
 def parallelism(spark: SparkSession) -> int:
     """Cores the session has for tasks; 2 where it will not say (Spark Connect)."""
     try:

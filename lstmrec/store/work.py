@@ -11,6 +11,7 @@ from pyspark.sql import DataFrame
 from lstmrec import files, versions
 from lstmrec.store import layout
 from lstmrec.store.commit import Ticket
+from lstmrec.store.session import told
 
 
 @dataclass(frozen=True)
@@ -18,6 +19,11 @@ class Desk:
     """A job's private folder below the root."""
 
     folder: str
+
+    @property
+    def job(self) -> str:
+        """Whose it is."""
+        return self.folder.rsplit("/", 2)[-2]
 
     @property
     def name(self) -> str:
@@ -31,6 +37,7 @@ class Desk:
         cluster, order, buckets: laid out as `store.layout` does it; then there are no partitions.
         """
         place, spark = files.join(self.folder, name), frame.sparkSession
+        told(spark, self.job, name)
         if buckets:
             buckets = layout.write(frame, place, cluster, order, buckets)
         else:

@@ -13,6 +13,7 @@ from rich.console import Console
 from lstmrec import versions
 from lstmrec.cli import run as verb
 from lstmrec.cli.lock import locked
+from lstmrec.cli.records import rows
 from lstmrec.contracts import tables
 from lstmrec.contracts.errors import ConfigError, DataError, GateError, ResourceError
 from lstmrec.store import door
@@ -74,7 +75,8 @@ def jobs(monkeypatch):
 def walked(conf: Any, force: bool = False) -> list[str]:
     out = io.StringIO()
     try:
-        verb.walk(conf, ("clean", "split"), force, Console(file=out, highlight=False, soft_wrap=True))
+        console = Console(file=out, highlight=False, soft_wrap=True)
+        verb.walk(conf, ("clean", "split"), force, console, verb.new_run(conf))
     finally:
         walked.text = out.getvalue()  # type: ignore[attr-defined]
     return walked.text.splitlines()  # type: ignore[attr-defined]
@@ -92,6 +94,10 @@ def test_walk_runs_then_skips_and_tells(tmp_path, jobs):
     walked(conf, force=True)
     assert jobs == ["clean", "split"] * 2
     assert "\x1b" not in "".join(first)
+    assert [(r["run"], r["job"], r["state"], r["rows"]) for r in rows(conf.root)] == [
+        ("000001", "clean", "ok", 5), ("000001", "split", "ok", 5), ("000002", "clean", "skip", 5),
+        ("000002", "split", "skip", 5), ("000003", "clean", "ok", 5), ("000003", "split", "ok", 5),
+    ]  # fmt: skip
 
 
 def test_a_failing_job_is_told_and_raised(tmp_path, jobs):
@@ -101,6 +107,10 @@ def test_a_failing_job_is_told_and_raised(tmp_path, jobs):
     lines = walked.text.splitlines()  # type: ignore[attr-defined]
     assert lines[1].startswith("2/9 split      fail")
     assert "1 ok, 0 skipped, 1 failed" in lines[2]
+    assert [(r["job"], r["state"], r["error"]) for r in rows(conf.root)] == [
+        ("clean", "ok", ""),
+        ("split", "fail", "D320"),
+    ]
 
 
 def test_the_end_of_a_run(tmp_path, capsys):

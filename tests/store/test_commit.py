@@ -38,6 +38,21 @@ def test_what_is_committed_is_read(spark: Any, tmp_path: Path) -> None:
     assert sorted(tuple(r) for r in found.collect()) == sorted(rows())
 
 
+def test_sparks_own_page_tells_the_story(spark: Any, tmp_path: Path) -> None:
+    context, t = spark.sparkContext, ticket(tmp_path)
+    told = []
+    with desk(t) as d:
+        d.materialise(frame(spark, rows()), "kept")
+        told.append(context.getLocalProperty("spark.job.description"))
+    stage(frame(spark, rows()), t, tables.VOCABULARY)
+    told.append(context.getLocalProperty("spark.job.description"))
+    commit(frame(spark, rows()), t, tables.VOCABULARY)
+    told.append(context.getLocalProperty("spark.job.description"))
+    assert told == ["normalise: kept", "normalise: table vocabulary", "normalise: checks of vocabulary"]
+    assert context.getLocalProperty("spark.jobGroup.id") == "lstmrec normalise"
+    assert context.statusTracker().getJobIdsForGroup("lstmrec normalise")
+
+
 def test_the_fingerprint_is_of_the_rows_alone(spark: Any, tmp_path: Path) -> None:
     prints = set()
     for n in (1, 2, 7):
