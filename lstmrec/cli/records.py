@@ -26,8 +26,8 @@ from lstmrec.contracts.manifest import Manifest
 def record(conf: Config, run: str, place: int, job: str, state: str, seconds: float, made: Manifest | None,
            error: str = "") -> dict[str, Any]:  # fmt: skip
     """Keeps, and returns, a job's row: run, as_of, lstmrec (version), job, job_version, state (ok, skip, fail),
-    seconds, table, version, rows_in, rows, rejected, bytes, peak_mb (of this process, and of its JVM where Linux tells), error
-    (a code). Figures of the table are null where the job failed."""
+    seconds, table, version, rows_in, rows, rejected, bytes, peak_mb (of this process, and of its JVM where Linux
+    tells), error (a code). Figures of the table are null where the job failed."""
     row: dict[str, Any] = {"run": run, "as_of": conf.as_of, "lstmrec": lstmrec.__version__, "job": job, "state": state,
                            "seconds": round(seconds, 3), "peak_mb": peak_mb(), "error": error}  # fmt: skip
     row |= {
