@@ -114,6 +114,8 @@ class Config(Section):
             )
         if isinstance(s.filters.seen, int):
             raise ValueError(f"score.mode {s.mode}: score.filters.seen of N days moves every day: history or none")
+        if s.because is not None:
+            raise ValueError(f"score.mode {s.mode}: score.because leaves events out of windows: use windows")
         if s.filters.per_tag:
             raise ValueError(f"score.mode {s.mode}: score.filters.per_tag needs whole lists: use windows")
         if s.mode == "update" and s.roles != ["serve"]:

@@ -106,6 +106,14 @@ class Ladder(Section):
         return self
 
 
+class Because(Section):
+    """Which past events each item of the model's lists owes its score to: the list is scored again without each."""
+
+    events: int = Field(3, ge=1, description="items of past events named for each item of a list, and for the list")
+    within: int = Field(20, ge=1, description="newest events of the window that are left out in turn: cost grows with "
+                        "its square")  # fmt: skip
+
+
 class Jdbc(Section):
     """A table of a database."""
 
@@ -148,6 +156,7 @@ class ScoreConfig(Section):
     compact: int = Field(14, ge=1, description="carry, update: after so many updates all states are written anew")
     filters: Filters = Field(Filters(), description="what lists may hold")
     ladder: Ladder = Field(Ladder(), description="what users of little history get")
+    because: Because | None = Field(None, description="reasons beside the model's lists; null: none")
     batch: int = Field(256, ge=2, description="users a batch: every batch is padded to it")
     block: int = Field(4096, ge=1, description="items a block of the top-K")
     buckets: int | None = Field(None, ge=1, description="parts of the users that the model scores and commits one by "

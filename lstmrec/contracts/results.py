@@ -49,16 +49,21 @@ RECOMMENDATIONS = Table(
         Column("items", "array<struct<item_id:string,score:float,rank:int>>", doc="best first, rank from 1"),
         Column("reason", "string", doc="the rung of score.ladder; of recommenders that have none: history, or "
                "popularity where the user's own gave nothing"),
-        Column("because", "array<string>", True, "events behind the list, where asked for"),
+        Column("because", "array<string>", True, "items of the past events behind the list as a whole, strongest "
+               "first; null where it is not the model's, or was not asked for (score.because)"),
         Column("history", "int", doc="events of the user before the role's cut"),
         Column("model", "string", doc="digest of what scored: the bundle's, or of the fitted tables"),
         Column("as_of", "bigint", doc="microseconds"),
+        Column("reasons", "array<array<struct<item_id:string,influence:float>>>", True, "for each of items: the past "
+               "events' items it owes its score to, strongest first, and what the score loses without the event; empty "
+               "where nothing holds it up (a pinned item, a user without events); null as because"),
     ),
-    key=("recommender", "role", "user_id"), partitions=("recommender", "role"),
+    key=("recommender", "role", "user_id"), partitions=("recommender", "role"), minor=1,
     invariants=(
         ("ranks", "forall(transform(items, (x, i) -> x.rank = i + 1), t -> t)"),
         ("scores", "forall(items, x -> NOT isnan(x.score) AND abs(x.score) < 3e38)"),
         ("distinct", "size(array_distinct(transform(items, x -> x.item_id))) = size(items)"),
+        ("reasons", "reasons IS NULL OR size(reasons) = size(items)"),
     ),
     doc="one ranked list per recommender, role and user",
 )  # fmt: skip

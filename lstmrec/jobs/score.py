@@ -16,7 +16,7 @@ from lstmrec.contracts.manifest import Manifest
 from lstmrec.recommenders import fallback
 from lstmrec.recommenders.lists import Shown
 from lstmrec.recommenders.registry import KINDS
-from lstmrec.scoring import roles, states, udf
+from lstmrec.scoring import reasons, roles, states, udf
 from lstmrec.scoring.fill import Fill, Hands
 from lstmrec.scoring.options import Options
 from lstmrec.scoring.states import States
@@ -31,7 +31,7 @@ NEEDS = (tables.SPLIT, tables.ENCODED_ITEMS, tables.SEQUENCES, tables.CUTS, tabl
 GIVES = (tables.ITEM_VECTORS, tables.RECOMMENDATIONS)
 KEEPS = (tables.USER_STATES,)  # in carry modes, for its own next run
 SECTIONS = ("seed", "as_of", "score.k", "score.roles", "score.recommenders", "score.filters", "score.ladder",
-            "score.batch", "score.block", "score.mode", "score.margin", "sequence.history",
+            "score.because", "score.batch", "score.block", "score.mode", "score.margin", "sequence.history",
             "clean.unicode")  # fmt: skip
 VERSION = 3
 SPARK = True
@@ -48,7 +48,8 @@ def run(spark: SparkSession, conf: Config) -> Manifest:
             fill = filled(spark, conf, t, d, again=made is not None)
             staged = stage(roles.together(list(fill.parts())), t, tables.RECOMMENDATIONS)
             rows, facts = roles.proven(fill.users, staged.rows, names, collect.rows)
-            facts["filters"] = dict(fill.asked.facts)
+            facts |= {"filters": dict(fill.asked.facts), "because": reasons.cost(fill.reasoned, collect.rows)}
+            facts["told"] |= reasons.told(facts["because"])
             made = seal(staged, t, tables.RECOMMENDATIONS, rows_in=rows, facts=facts)
         files.remove(buckets.folder(t))
     outputs.write(spark, conf, made)
@@ -64,7 +65,9 @@ def filled(spark: SparkSession, conf: Config, t: Ticket, d: Desk, again: bool) -
     rules = asked.settled(spark, conf, encoded, items, people, d)
     tower = partial(udf.item_vectors, options=Options(conf.root, bundle.version))
     vectors = vectors_of.committed(spark, conf, t, tower, rules.rules, again)
-    options = Options(conf.root, bundle.version, vectors.version, s.k, s.batch, s.block, rules.place, rules.most)
+    why = (s.because.events, s.because.within) if s.because else (0, 0)
+    options = Options(conf.root, bundle.version, vectors.version, s.k, s.batch, s.block, rules.place, rules.most,
+                      because=why)  # fmt: skip
     rows = Counter[str]()
     for f in versions.current(conf.root, tables.SEQUENCES).files:
         rows[f.partition["role"]] += f.rows

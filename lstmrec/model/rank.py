@@ -95,6 +95,23 @@ def scores_all(
     return scores[:asked]
 
 
+@torch.no_grad()
+def scores_of(net: Net, batch: Batch, query: Tensor, vectors: Tensor, bias: Tensor, items: Tensor) -> Tensor:
+    """(B, K) float64 scores of given items (B, K), as `serve` ranks them, whose users are `query` (B, dim): an item of
+    the history has its own score where the net learned one. What is hidden from a user has its base score."""
+    scores = _exact(query, vectors, bias, items)
+    if net.term is None:
+        return scores
+    _, own = _history(net, batch, query, vectors, bias)
+    if own is None or not len(own.item):
+        return scores
+    size, row = len(vectors), torch.arange(batch.rows, device=items.device)
+    key, order = (own.place * size + own.item).sort()
+    mine = row[:, None] * size + items
+    at = torch.searchsorted(key, mine).clamp(max=len(key) - 1)
+    return torch.where(key[at] == mine, own.score[order][at], scores)
+
+
 def _history(
     net: Net, batch: Batch, query: Tensor, vectors: Tensor, bias: Tensor, hidden: Pairs | None = None
 ) -> tuple[Pairs, Own | None]:

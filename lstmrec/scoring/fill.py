@@ -4,7 +4,7 @@ whatever reads, writes or counts is handed in by the job."""
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from pyspark.sql import DataFrame
@@ -12,8 +12,8 @@ from pyspark.sql import DataFrame
 from lstmrec.config.run import Config
 from lstmrec.contracts.manifest import digest
 from lstmrec.frames import filters
-from lstmrec.scoring import roles, udf
-from lstmrec.scoring.options import LISTS_DDL, Options
+from lstmrec.scoring import reasons, roles, udf
+from lstmrec.scoring.options import Options
 from lstmrec.scoring.states import States
 
 
@@ -35,7 +35,8 @@ class Hands:
 class Fill:
     """Who is to be filled, with what. split, encoded, sequences, people (USERS): tables; users: what `roles.users`
     makes; ends: role -> its cut, where it has one; rows: role -> SEQUENCES rows; asked: what `store.asked` found;
-    bundle, history: digests of the model and of the split. states: in carry modes, what users' states are made with."""
+    bundle, history: digests of the model and of the split. states: in carry modes, what users' states are made with.
+    reasoned: the worker's lists by `recommender-role`, where it gave reasons."""
 
     conf: Config
     split: DataFrame
@@ -51,6 +52,7 @@ class Fill:
     history: str
     hands: Hands
     states: States | None = None
+    reasoned: dict[str, DataFrame] = field(default_factory=dict)
 
     def parts(self) -> Iterator[DataFrame]:
         """RECOMMENDATIONS rows by recommender and role. Those of rules are written down; the model's lie in buckets."""
@@ -85,7 +87,7 @@ class Fill:
                  ) -> DataFrame:  # fmt: skip
         """user_id, items, reason: the net's lists, and the fallback's for whom it has no rung."""
         if self.states is None:
-            lists = self.by_windows(name, role, past, shown)
+            lists = reasons.carried(self.by_windows(name, role, past, shown))
         else:
             lists = self.states.lists(f"{name}-{role}", who, past, role == "serve")
         made = roles.ladder(lists, who, self.conf.score.ladder)
@@ -95,10 +97,10 @@ class Fill:
         # The model shows the catalogue alone, and so does what stands in for it.
         train = train.join(self.encoded.select("item_id"), "item_id", "left_semi")
         rest = self.hands.fallback(low, train, past, self.asked.values, self.conf.score.k, shown)
-        return made.where("reason IS NOT NULL").unionByName(rest)
+        return made.where("reason IS NOT NULL").unionByName(rest, allowMissingColumns=True)
 
     def by_windows(self, name: str, role: str, past: DataFrame, shown: Any) -> DataFrame:
-        """user_id, items, known: lists of the last events of everybody, bucket by bucket."""
+        """`udf.recommend` of the last events of everybody, bucket by bucket."""
         hidden = filters.hidden_lists(past, self.encoded, shown.seen, shown.cut_us,
                                       self.conf.sequence.history == "filter")  # fmt: skip
         if hidden is not None:
@@ -109,4 +111,7 @@ class Fill:
             some = roles.beside(roles.bucket(mine, number, many), hidden, self.asked.whom)
             return udf.recommend(some, self.options)
 
-        return self.hands.kept(bucket, LISTS_DDL, f"{name}-{role}", self.rows[role])
+        made = self.hands.kept(bucket, udf.lists_ddl(self.options), f"{name}-{role}", self.rows[role])
+        if self.options.because[0]:
+            self.reasoned[f"{name}-{role}"] = made
+        return made

@@ -11,7 +11,8 @@ from typing import Any
 class Options:
     """root and the versions of bundle and item vectors to load; k items a list; rows a batch is padded to; items a
     block of the top-K; the folder of the rules about items (none: every item may be shown), and how many items of each
-    capped tag a list may hold. least: in carry modes, entries without which a list has to be made again."""
+    capped tag a list may hold. least: in carry modes, entries without which a list has to be made again. because:
+    (events named, newest events left out in turn) for reasons, (0, 0) for none."""
 
     root: str
     bundle: str
@@ -22,6 +23,7 @@ class Options:
     rules: str = ""
     most: tuple[int, ...] = ()
     least: int = 0
+    because: tuple[int, int] = (0, 0)
 
 
 #: Items a pass of the item tower. A chunk is [0, CHUNK), [CHUNK, 2 CHUNK) ... of the catalogue however Spark cuts it,
@@ -56,6 +58,9 @@ def looked_at(switches: Mapping[str, Any]) -> list[str]:
 
 
 LISTS_DDL = "user_id string, items array<struct<item_id:string,score:float,rank:int>>, known boolean"
+_REASONS = "array<array<struct<item_id:string,influence:float>>>"
+#: Lists with their reasons (aligned with items), and the seconds of a core that list and reasons took.
+REASONED_DDL = f"{LISTS_DDL}, because array<string>, reasons {_REASONS}, list_s double, because_s double"
 PLACES_DDL = ("key bigint, ranker string, among string, targets int, candidates int, percentile double, "
               "recall_10 double, recall_100 double")  # fmt: skip
 VECTORS_DDL = "item int, item_id string, vector array<float>, bias float"

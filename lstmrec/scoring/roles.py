@@ -11,6 +11,7 @@ from pyspark.sql import functions as F
 from lstmrec.config.score import RUNGS, Ladder
 from lstmrec.contracts import tables
 from lstmrec.contracts.errors import DataError
+from lstmrec.scoring import reasons as why
 
 Rows = Callable[[DataFrame], list[Row]]
 Scored = dict[str, dict[str, int]]
@@ -66,15 +67,16 @@ def ladder(lists: DataFrame, users: DataFrame, conf: Ladder) -> DataFrame:
     reason = F.when(holds["full_history"], "full_history").when(holds["short_history"], "short_history")
     reason = reason.when(holds["profile_only"], "profile_only")
     return lists.join(users.select("user_id", "history"), "user_id", "left").select(
-        "user_id", "items", F.when(reason.isin(list(conf.rungs)), reason).alias("reason")
+        "user_id", "items", F.when(reason.isin(list(conf.rungs)), reason).alias("reason"), *why.beside(lists)
     )
 
 
 def rows(lists: DataFrame, users: DataFrame, recommender: str, role: str, model: str, as_of_us: int) -> DataFrame:
-    """RECOMMENDATIONS rows of (user_id, items, reason)."""
+    """RECOMMENDATIONS rows of (user_id, items, reason), with because and reasons where they come along."""
+    because, each = why.columns(lists)
     made = lists.join(users.select("user_id", "history"), "user_id", "left").select(
         F.lit(recommender).alias("recommender"), F.lit(role).alias("role"), "user_id", "items", "reason",
-        F.lit(None).cast("array<string>").alias("because"), F.coalesce("history", F.lit(0)).alias("history"),
+        because, each, F.coalesce("history", F.lit(0)).alias("history"),
         F.lit(model).alias("model"), F.lit(as_of_us).cast("bigint").alias("as_of"),
     )  # fmt: skip
     return made.select(*tables.RECOMMENDATIONS.names)

@@ -19,6 +19,7 @@ from lstmrec.scoring.options import (
     HIDDEN,
     LISTS_DDL,
     MERGED_DDL,
+    REASONED_DDL,
     SEGMENT,
     VECTORS_DDL,
     Options,
@@ -39,15 +40,20 @@ def item_vectors(encoded: DataFrame, total: int, options: Options) -> DataFrame:
 
 
 def recommend(sequences: DataFrame, options: Options) -> DataFrame:
-    """SEQUENCES rows (with `segment` and `hidden` where filters ask for them) -> user_id, items, known: one row for
-    each."""
+    """SEQUENCES rows (with `segment` and `hidden` where filters ask for them) -> user_id, items, known, and
+    where `options.because` asks for them the reasons (`REASONED_DDL`): one row for each."""
 
     def body(batches: Iterator[Any]) -> Iterator[Any]:
         from lstmrec.scoring import worker
 
         return worker.recommend(batches, options)
 
-    return sequences.select(*looked_at(switches(options)), *_asked(sequences)).mapInArrow(body, LISTS_DDL)
+    return sequences.select(*looked_at(switches(options)), *_asked(sequences)).mapInArrow(body, lists_ddl(options))
+
+
+def lists_ddl(options: Options) -> str:
+    """The schema of `recommend`."""
+    return REASONED_DDL if options.because[0] else LISTS_DDL
 
 
 def advanced(fed: DataFrame, options: Options) -> DataFrame:

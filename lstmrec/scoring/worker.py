@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import lru_cache
@@ -30,9 +31,11 @@ from lstmrec.scoring import items as item_files
 from lstmrec.scoring import local, shown
 from lstmrec.scoring.items import Items
 from lstmrec.scoring.options import COLUMNS, HIDDEN, SEGMENT, Options
+from lstmrec.scoring.worker_reasons import FIELDS, Reasons
 
 _ITEMS = arrow_type(tables.RECOMMENDATIONS.column("items").kind)
 SCHEMA = pa.schema([("user_id", pa.string()), ("items", _ITEMS), ("known", pa.bool_())])
+REASONED = pa.schema([*SCHEMA, *FIELDS])
 
 
 @lru_cache(maxsize=2)
@@ -90,7 +93,8 @@ def item_vectors(batches: Iterator[pa.RecordBatch], options: Options, total: int
 
 
 def recommend(batches: Iterator[pa.RecordBatch], options: Options) -> Iterator[pa.RecordBatch]:
-    """The body of a mapInArrow over SEQUENCES: user_id, items, known (the net looks at demographics, and one is known).
+    """The body of a mapInArrow over SEQUENCES: user_id, items, known (the net looks at demographics, and one is known),
+    and where `options.because` asks for them the reasons (REASONED).
 
     Every row in is one row out. The list is the exact top-K (`model.rank.serve`), whatever the batches.
     """
@@ -118,18 +122,24 @@ def _lists(batch: pa.RecordBatch, net: Net, items: Items, options: Options) -> p
     chosen = np.zeros((batch.num_rows, options.k), np.int64)
     scores = np.full((batch.num_rows, options.k), -np.inf, np.float32)
     known = np.zeros(batch.num_rows, bool)
+    why = Reasons.none(batch.num_rows, options.k, options.because[0])
     for parts in packed(classes(column), options.rows):
         at = np.concatenate([p.at for p in parts])
-        made = batch_of(*[p.columns for p in parts])
+        made, began = batch_of(*[p.columns for p in parts]), time.perf_counter()
         allowed, caps = rules.of(parts[0].segment) if rules else (None, None)
         away = None if hidden is None else shown.pairs(hidden.take(pa.array(at)))
         best, score = rank.serve(net, made.padded(options.rows), items.vectors, items.bias, options.k, options.block,
                                  allowed, away, caps, items.longest)  # fmt: skip
         chosen[at], scores[at] = best[: len(at)].numpy(), score[: len(at)].numpy()
         known[at] = (made.static > 1).any(1).numpy() & net.spec.use_static
-    return pa.RecordBatch.from_arrays(
-        [column["user_id"], _structs(chosen, scores, items.ids), pa.array(known)], schema=SCHEMA
-    )
+        if options.because[0]:
+            between = time.perf_counter()
+            why.put(at, net, made.padded(options.rows), items, best, options)
+            why.seconds[at] = np.array([between - began, time.perf_counter() - between]) / len(at)
+    columns = [column["user_id"], _structs(chosen, scores, items.ids), pa.array(known)]
+    if not options.because[0]:
+        return pa.RecordBatch.from_arrays(columns, schema=SCHEMA)
+    return pa.RecordBatch.from_arrays(columns + why.columns(chosen, items.ids), schema=REASONED)
 
 
 def _structs(chosen: np.ndarray, scores: np.ndarray, ids: pa.Array) -> pa.ListArray:

@@ -191,6 +191,26 @@ def test_filters_hold_for_every_recommender(spark: Any, tmp_path: Path) -> None:
             assert row["reason"] == ("full_history" if row["history"] >= 3 else low)
 
 
+def test_reasons_stand_beside_the_models_lists(spark: Any, tmp_path: Path) -> None:
+    asked = {"because": {"events": 2, "within": 3}, "filters": {"pinned": {"item 20": 1}}, "roles": ["test"],
+             "recommenders": RECOMMENDERS[:2]}  # fmt: skip
+    conf = a_root(tmp_path, **asked)
+    manifest = score.run(spark, conf)
+    of, past = lists(spark, conf), {r["user_id"]: r["items"] for r in bundles.sequences()}
+    for (name, _, user), row in of.items():
+        if name != "model" or row["reason"] == "popularity":
+            assert row["because"] is None and row["reasons"] is None
+            continue
+        assert len(row["reasons"]) == len(row["items"]) == 4 and row["items"][0]["item_id"] == "item 20"
+        assert not row["reasons"][0] and (user == "u1" or any(row["reasons"]))  # nobody's events put it there
+        named = {r["item_id"] for reasons in row["reasons"] for r in reasons}
+        assert named <= {f"item {i}" for i in past[user]} and all(len(r) <= 2 for r in row["reasons"])
+    told = manifest.facts["because"]["model-test"]
+    assert told["users"] == 6 and told["explained"] >= 4
+    assert 0 < told["users_per_core_second"]["with"] < told["users_per_core_second"]["without"]
+    assert "with reasons" in manifest.facts["told"]["users/s a core"]
+
+
 def test_one_item_and_nobody_who_knows_it(spark: Any, tmp_path: Path) -> None:
     conf = a_root(tmp_path, 3, recommenders=[{"kind": "model"}])
     score.run(spark, conf)

@@ -1,0 +1,125 @@
+"""Because: which past events a recommended item owes its score to.
+
+The influence of event j on item i is score(i | history) - score(i | history without j), in the score that the list is
+ranked by, so the history term counts (leave one out, for recurrent nets: Li, Monroe and Jurafsky 2016, "Understanding
+Neural Networks through Representation Erasure"; for any model: Robnik-Sikonja and Kononenko 2008, "Explaining
+Classifications For Individual Instances"). Without an event the gap to the next one grows, counts and decayed counts
+are smaller, an item had that once becomes one that was never had; demographics and the profile stay as they are. Two
+events that say the same have little influence each: one stands in for the other.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import torch
+from torch import Tensor
+
+from lstmrec.contracts.ids import FIRST
+from lstmrec.model import carry
+from lstmrec.model.batch import Batch
+from lstmrec.model.carry import Events
+from lstmrec.model.history import DAY
+from lstmrec.model.net import Net
+from lstmrec.model.rank import scores_of
+
+
+@torch.no_grad()
+def influences(net: Net, batch: Batch, vectors: Tensor, bias: Tensor, items: Tensor, within: int) -> Tensor:
+    """(B, K, W) float64 influences on items (B, K) of the newest W = min(within, L) events of each window, newest
+    first; 0 where a window has no such event, or the item is padding. vectors (N, dim), bias (N,): the catalogue's.
+
+    An LSTM goes on from its state before those events, so W events cost W runs over W events. A net with attention
+    looks at all of the window, and reads it W times. Rows as many as always, where values must not depend on them.
+    """
+    width = min(within, batch.length)
+    out = torch.zeros((*items.shape, width), dtype=torch.float64, device=items.device)
+    tail = None if net.spec.attention else _Tail(net, batch, vectors, width)
+    whole = net.user_vectors(batch, vectors) if tail is None else tail.without(None)
+    full = scores_of(net, batch, whole, vectors, bias, items)
+    step = torch.arange(batch.length, device=items.device)
+    for w in range(width):
+        at = batch.n - 1 - w
+        other = kept(net, batch, step[None] != at[:, None])
+        query = net.user_vectors(other, vectors) if tail is None else tail.without(w)
+        change = full - scores_of(net, other, query, vectors, bias, items)
+        out[:, :, w] = change.masked_fill((at < 0)[:, None] | (items < FIRST), 0.0)
+    return out
+
+
+def events(batch: Batch, within: int) -> Tensor:
+    """(B, W) items of the newest W = min(within, L) events of each window, newest first; 0 where there is none."""
+    at = batch.n[:, None] - 1 - torch.arange(min(within, batch.length), device=batch.n.device)
+    return batch.items.gather(1, at.clamp(min=0)).masked_fill(at < 0, 0)
+
+
+def strongest(value: Tensor, item: Tensor, most: int) -> tuple[Tensor, Tensor]:
+    """(items (B, K, most), influence (B, K, most) float32) of the events (B, W) with the largest influence (B, K, W)
+    above 0, falling, of equal ones the newest; an item once, by its strongest event; the rest is item 0, influence 0.
+    Events of unknown items have no name and are passed over."""
+    item = item[:, None].expand(value.shape)
+    left = value.masked_fill((value <= 0) | (item < FIRST), -torch.inf)
+    chosen, size = [], []
+    for _ in range(most if value.shape[2] else 0):
+        at = left.argmax(2, keepdim=True)  # the first of equal ones
+        best = left.gather(2, at)
+        found = best > 0
+        mine = item.gather(2, at).masked_fill(~found, 0)
+        chosen.append(mine)
+        size.append(best.masked_fill(~found, 0.0).float())
+        left = left.masked_fill(item == mine, -torch.inf)
+    if not chosen:
+        shape = (*value.shape[:2], most)
+        return item.new_zeros(shape), torch.zeros(shape, device=item.device)
+    return torch.cat(chosen, 2), torch.cat(size, 2)
+
+
+def kept(net: Net, batch: Batch, keep: Tensor) -> Batch:
+    """The windows with only those positions (B, L) of theirs, in their order; what lies before a window stays."""
+    real = torch.arange(batch.length, device=batch.n.device) < batch.n[:, None]
+    keep = keep & real
+    order = (~keep).to(torch.int8).argsort(dim=1, stable=True)
+    there = keep.gather(1, order)
+    lists = {name: getattr(batch, name).gather(1, order) * there for name in ("items", "types", "times", "ends")}
+    # Decayed counts of what lies before are as of the window's first event, and that may be another one now. Of a
+    # window that has none left, the first time stays: it says as of when.
+    first, none = batch.times[:, :1], ~there[:, :1]
+    lists["times"][:, :1] = torch.where(none, first, lists["times"][:, :1])
+    later = (lists["times"][:, 0] - batch.times[:, 0]).clamp(min=0).double() / DAY
+    decayed = batch.before_decayed
+    if net.term is not None and decayed.shape[1]:
+        lives = torch.tensor(net.term.half_lives, dtype=torch.float64, device=later.device) / DAY
+        decayed = (decayed.double() * torch.exp2(-later[:, None] / lives)[:, :, None]).to(decayed.dtype)
+    return replace(batch, n=keep.sum(1), before_decayed=decayed, **lists)
+
+
+class _Tail:
+    """The last W + 1 events of each window and the LSTM's state before them: what is left out is among the last W, so
+    one is always there to go on from."""
+
+    def __init__(self, net: Net, batch: Batch, vectors: Tensor, width: int) -> None:
+        self.net, self.vectors = net, vectors
+        start = (batch.n - width - 1).clamp(min=0)
+        none = torch.zeros_like(batch.n)
+        high = int(start.max()) if len(start) else 0
+        head = Events(batch.items[:, :high], batch.types[:, :high], batch.times[:, :high], start, none, none > 0,
+                      batch.static, batch.profile)  # fmt: skip
+        empty = vectors.new_zeros((batch.rows, carry.size(net.spec)))
+        self.states, _ = carry.advance(net, head, vectors, empty)
+        at = start[:, None] + torch.arange(min(width + 1, batch.length), device=start.device)
+        at = at.clamp(max=batch.length - 1)
+        last = batch.times.gather(1, (start - 1).clamp(min=0)[:, None])[:, 0]
+        self.events = Events(batch.items.gather(1, at), batch.types.gather(1, at), batch.times.gather(1, at),
+                             batch.n - start, last, start > 0, batch.static, batch.profile)  # fmt: skip
+
+    def without(self, w: int | None) -> Tensor:
+        """(B, dim) user vectors without the w-th newest event, of the whole history for None."""
+        e = self.events
+        if w is not None:
+            step = torch.arange(e.items.shape[1] - 1, device=e.n.device)
+            out = e.n - 1 - w
+            at = step + (step >= out.masked_fill(out < 0, len(step))[:, None])
+            e = replace(e, items=e.items.gather(1, at), types=e.types.gather(1, at), times=e.times.gather(1, at),
+                        n=e.n - (out >= 0).long())  # fmt: skip
+        _, query = carry.advance(self.net, e, self.vectors, self.states)
+        return query
