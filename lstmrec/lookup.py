@@ -20,7 +20,8 @@ from lstmrec.contracts.tables import Table
 
 @dataclass(frozen=True)
 class Shown:
-    """An item of a history or a list: what is known of it for people."""
+    """An item of a history or a list: what is known of it for people. reasons: items of the past that it owes its
+    score to, each with its influence as score."""
 
     item_id: str
     title: str | None
@@ -28,17 +29,19 @@ class Shown:
     event_type: str = ""
     rank: int = 0
     score: float = 0.0
+    reasons: tuple[Shown, ...] = ()
 
 
 @dataclass(frozen=True)
 class Listed:
-    """A user's list: reason, and how many events its history has."""
+    """A user's list: reason, how many events its history has, and the items of those it rests on as a whole."""
 
     recommender: str
     role: str
     reason: str
     history: int
     items: tuple[Shown, ...]
+    because: tuple[Shown, ...] = ()
 
 
 def current(root: str, contract: Table) -> Manifest:
@@ -99,16 +102,27 @@ def lists(root: str, user_id: str, role: str, recommenders: Sequence[str] | None
     """A user's lists of one role, by recommender, titles included."""
     manifest = manifest or current(root, tables.RECOMMENDATIONS)
     parts = {"role": [role]} | ({"recommender": list(recommenders)} if recommenders is not None else {})
-    columns = ["recommender", "role", "items", "reason", "history"]
+    columns = ["recommender", "role", "items", "reason", "history", "because", "reasons"]
     rows = select(root, manifest, columns, ds.field("user_id") == user_id, parts)
-    known = titles(root, (i["item_id"] for r in rows for i in r["items"]), catalogue)
-    return {
-        r["recommender"]: Listed(
-            r["recommender"], role, r["reason"], int(r["history"]),
-            tuple(Shown(i["item_id"], known.get(i["item_id"]), rank=i["rank"], score=i["score"]) for i in r["items"]),
-        )
-        for r in rows
-    }  # fmt: skip
+    known = titles(root, (i for r in rows for i in _named(r)), catalogue)
+
+    def listed(row: dict[str, Any]) -> Listed:
+        each = row.get("reasons") or [[]] * len(row["items"])  # versions before 1.1 have none
+        items = [
+            Shown(i["item_id"], known.get(i["item_id"]), rank=i["rank"], score=i["score"], reasons=tuple(
+                Shown(w["item_id"], known.get(w["item_id"]), score=w["influence"]) for w in why))
+            for i, why in zip(row["items"], each, strict=True)
+        ]  # fmt: skip
+        whole = tuple(Shown(i, known.get(i)) for i in row.get("because") or [])
+        return Listed(row["recommender"], role, row["reason"], int(row["history"]), tuple(items), whole)
+
+    return {r["recommender"]: listed(r) for r in rows}
+
+
+def _named(row: Mapping[str, Any]) -> list[str]:
+    """Every item that a list's row names."""
+    why = [w["item_id"] for each in row.get("reasons") or [] for w in each]
+    return [i["item_id"] for i in row["items"]] + why + list(row.get("because") or [])
 
 
 def some_users(root: str, recommender: str, role: str, count: int, manifest: Manifest | None = None) -> list[str]:

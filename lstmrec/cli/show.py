@@ -1,4 +1,4 @@
-"""`lstmrec show-user`: one user's history and list in a second; no Spark."""
+"""`lstmrec show-user`: one user's history, list and reasons in a second; no Spark."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def show_user(
     role: Annotated[str | None, typer.Option(help="serve, test or validation")] = None,
     events: Annotated[int, typer.Option(min=0, help="newest events of the history shown")] = 20,
 ) -> None:
-    """Print a user's history and list, with titles."""
+    """Print a user's history and list, with titles, and what each item owes its score to (score.because)."""
     conf = config_of(config, set_)
     role = role or ("serve" if "serve" in conf.score.roles else conf.score.roles[0])
     shown.user(conf, Console(highlight=False, soft_wrap=True), user, recommender or shown.model_of(conf), role, events)

@@ -66,13 +66,19 @@ def user(conf: Config, console: Console, user_id: str, recommender: str, role: s
 
 
 def list_table(who: str, listed: lookup.Listed) -> Table:
-    """A list for people."""
+    """A list for people; where reasons were asked for (score.because), what each item owes its score to."""
     head = " · ".join(part for part in (who, f"{listed.recommender}, {listed.role}", listed.reason,
                                         f"{listed.history:,} events") if part)  # fmt: skip
-    table = Table("#", "item", "", "score", title=Text(head), title_justify="left", box=None, pad_edge=False)
+    why = [", ".join(f"{named(r)} {r.score:+.3f}" for r in item.reasons) for item in listed.items]
+    asked = ["because"] if any(why) else []
+    table = Table("#", "item", "", "score", *asked, title=Text(head), title_justify="left", box=None, pad_edge=False)
     table.columns[0].justify = table.columns[3].justify = "right"
-    for item in listed.items:
-        table.add_row(str(item.rank), Text(clean(item.item_id)), Text(title(item)), f"{item.score:.3f}")
+    for item, said in zip(listed.items, why, strict=True):
+        cells = [Text(clean(item.item_id)), Text(title(item)), f"{item.score:.3f}", *([Text(said)] if asked else [])]
+        table.add_row(str(item.rank), *cells)
+    if listed.because:
+        table.caption = Text(f"the list as a whole: {', '.join(map(named, listed.because))}")
+        table.caption_justify = "left"
     return table
 
 
@@ -109,6 +115,11 @@ def when(time: int | None) -> str:
 def title(item: lookup.Shown) -> str:
     """The title, or nothing."""
     return clean(item.title or "")
+
+
+def named(item: lookup.Shown) -> str:
+    """The title, or the id where there is none."""
+    return title(item) or clean(item.item_id)
 
 
 def clean(text: str) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import Field, field_validator
 
@@ -19,6 +19,17 @@ class ProbesConfig(Section):
     double: bool = Field(True, description="every event twice, as if s1 had not removed duplicates")
     whole: bool = Field(True, description="histories longer than sequence.max_length fed whole")
     whole_length: int = Field(2048, ge=2, description="as far as this")
+
+
+class FaithfulConfig(Section):
+    """Whether the reasons of lists (score.because) are the model's: items lose and regain events of their history."""
+
+    users: int = Field(500, ge=1, description="test users, by hash")
+    items: int = Field(3, ge=1, description="first items of each list")
+    within: int = Field(20, ge=1, description="newest events of the window that can be a reason")
+    steps: list[Annotated[int, Field(ge=1)]] = Field(
+        [1, 2, 3, 5, 10], min_length=1, description="after so many events taken away, or given back, a curve is read"
+    )
 
 
 class IpsConfig(Section):
@@ -63,6 +74,7 @@ class EvaluateConfig(Section):
     ips: IpsConfig | None = Field(None, description="figures without the pull of what is popular; null: none")
     diversity_users: int = Field(2000, ge=0, description="users, by hash, whose lists' diversity is measured; 0: none")
     probes: ProbesConfig | None = Field(None, description="how the model takes short and dirty histories; null: skip")
+    because: FaithfulConfig | None = Field(None, description="whether reasons are the model's; null: skip")
     cold_items: bool = Field(False, description="how the model ranks items it was not trained on (split.items holds "
                              "some out), beside newest, most popular and chance")  # fmt: skip
 

@@ -17,7 +17,7 @@ from lstmrec.contracts.manifest import Manifest
 from lstmrec.frames import evaluation, metrics, paired, targets
 from lstmrec.recommenders import lists
 from lstmrec.report import judged, summary
-from lstmrec.scoring import cold, probes
+from lstmrec.scoring import cold, faithful, probes
 from lstmrec.scoring.bench import Bench
 from lstmrec.scoring.options import Options
 from lstmrec.store import collect, door, touched
@@ -68,16 +68,16 @@ def run(spark: SparkSession, conf: Config) -> Manifest:
 
 
 def measured(conf: Config, k: int, d: Desk, frames: dict[str, DataFrame], known: dict[str, Manifest]) -> dict[str, Any]:
-    """What else the bundle is asked: how it takes short and dirty histories, and items it was not trained on."""
+    """What else the bundle is asked: short and dirty histories, items it was not trained on, its reasons."""
     s, hide = conf.score, lists.Shown(conf.score.filters.hides(conf.sequence.history))
-    if not (conf.evaluate.probes or conf.evaluate.cold_items):
+    if not (conf.evaluate.probes or conf.evaluate.cold_items or conf.evaluate.because):
         return {}
     options = Options(conf.root, known["bundle"].version, known["item_vectors"].version, s.k, s.batch, s.block)
     bench = Bench(
         conf, frames, known, options, d.materialise, collect.rows,
         lambda users, every, own: lists.filled(users, None, lists.popular(every, s.k, hide), own, s.k, hide),
     )  # fmt: skip
-    return {"probes": probes.walk(bench, k), "cold": cold.walk(bench)}
+    return {"probes": probes.walk(bench, k), "cold": cold.walk(bench), "because": faithful.walk(bench)}
 
 
 def _rows(frame: DataFrame) -> list[dict[str, Any]]:

@@ -32,18 +32,16 @@ def influences(net: Net, batch: Batch, vectors: Tensor, bias: Tensor, items: Ten
     An LSTM goes on from its state before those events, so W events cost W runs over W events. A net with attention
     looks at all of the window, and reads it W times. Rows as many as always, where values must not depend on them.
     """
-    width = min(within, batch.length)
-    out = torch.zeros((*items.shape, width), dtype=torch.float64, device=items.device)
-    tail = None if net.spec.attention else _Tail(net, batch, vectors, width)
-    whole = net.user_vectors(batch, vectors) if tail is None else tail.without(None)
-    full = scores_of(net, batch, whole, vectors, bias, items)
-    step = torch.arange(batch.length, device=items.device)
-    for w in range(width):
-        at = batch.n - 1 - w
-        other = kept(net, batch, step[None] != at[:, None])
-        query = net.user_vectors(other, vectors) if tail is None else tail.without(w)
+    shorter = Shorter(net, batch, vectors, within)
+    step = torch.arange(batch.length, device=items.device)[None]
+    whole, query = shorter.kept(step >= 0)
+    full = scores_of(net, whole, query, vectors, bias, items)
+    out = torch.zeros((*items.shape, shorter.width), dtype=torch.float64, device=items.device)
+    for w in range(shorter.width):
+        at = (batch.n - 1 - w)[:, None]
+        other, query = shorter.kept(step != at)
         change = full - scores_of(net, other, query, vectors, bias, items)
-        out[:, :, w] = change.masked_fill((at < 0)[:, None] | (items < FIRST), 0.0)
+        out[:, :, w] = change.masked_fill((at < 0) | (items < FIRST), 0.0)
     return out
 
 
@@ -77,7 +75,7 @@ def strongest(value: Tensor, item: Tensor, most: int) -> tuple[Tensor, Tensor]:
 def kept(net: Net, batch: Batch, keep: Tensor) -> Batch:
     """The windows with only those positions (B, L) of theirs, in their order; what lies before a window stays."""
     real = torch.arange(batch.length, device=batch.n.device) < batch.n[:, None]
-    keep = keep & real
+    keep = keep & real  # (B, L) whatever `keep` was
     order = (~keep).to(torch.int8).argsort(dim=1, stable=True)
     there = keep.gather(1, order)
     lists = {name: getattr(batch, name).gather(1, order) * there for name in ("items", "types", "times", "ends")}
@@ -93,33 +91,41 @@ def kept(net: Net, batch: Batch, keep: Tensor) -> Batch:
     return replace(batch, n=keep.sum(1), before_decayed=decayed, **lists)
 
 
-class _Tail:
-    """The last W + 1 events of each window and the LSTM's state before them: what is left out is among the last W, so
-    one is always there to go on from."""
+class Shorter:
+    """A batch's windows without some of their newest events: the last W = min(within, L).
 
-    def __init__(self, net: Net, batch: Batch, vectors: Tensor, width: int) -> None:
-        self.net, self.vectors = net, vectors
-        start = (batch.n - width - 1).clamp(min=0)
+    Of an LSTM the state before the last W + 1 events is made once, and goes on from there: what is left out is among
+    the last W, so that an event is always there to go on from (or there never was one).
+    """
+
+    def __init__(self, net: Net, batch: Batch, vectors: Tensor, within: int) -> None:
+        self.net, self.batch, self.vectors = net, batch, vectors
+        self.width = min(within, batch.length)
+        if net.spec.attention:  # it looks at every state, so there is none to go on from
+            return
+        start = (batch.n - self.width - 1).clamp(min=0)
         none = torch.zeros_like(batch.n)
         high = int(start.max()) if len(start) else 0
         head = Events(batch.items[:, :high], batch.types[:, :high], batch.times[:, :high], start, none, none > 0,
                       batch.static, batch.profile)  # fmt: skip
         empty = vectors.new_zeros((batch.rows, carry.size(net.spec)))
         self.states, _ = carry.advance(net, head, vectors, empty)
-        at = start[:, None] + torch.arange(min(width + 1, batch.length), device=start.device)
-        at = at.clamp(max=batch.length - 1)
+        at = start[:, None] + torch.arange(min(self.width + 1, batch.length), device=start.device)
+        self.at, self.real = at.clamp(max=batch.length - 1), at < batch.n[:, None]
         last = batch.times.gather(1, (start - 1).clamp(min=0)[:, None])[:, 0]
-        self.events = Events(batch.items.gather(1, at), batch.types.gather(1, at), batch.times.gather(1, at),
+        self.events = Events(*(getattr(batch, name).gather(1, self.at) for name in ("items", "types", "times")),
                              batch.n - start, last, start > 0, batch.static, batch.profile)  # fmt: skip
 
-    def without(self, w: int | None) -> Tensor:
-        """(B, dim) user vectors without the w-th newest event, of the whole history for None."""
-        e = self.events
-        if w is not None:
-            step = torch.arange(e.items.shape[1] - 1, device=e.n.device)
-            out = e.n - 1 - w
-            at = step + (step >= out.masked_fill(out < 0, len(step))[:, None])
-            e = replace(e, items=e.items.gather(1, at), types=e.types.gather(1, at), times=e.times.gather(1, at),
-                        n=e.n - (out >= 0).long())  # fmt: skip
-        _, query = carry.advance(self.net, e, self.vectors, self.states)
-        return query
+    @torch.no_grad()
+    def kept(self, keep: Tensor) -> tuple[Batch, Tensor]:
+        """(windows, user vectors (B, dim)) with only the positions keep (B or 1, L), true before the last W."""
+        other = kept(self.net, self.batch, keep)
+        if self.net.spec.attention:
+            return other, self.net.user_vectors(other, self.vectors)
+        mine = keep.expand(self.batch.items.shape).gather(1, self.at) & self.real
+        order = (~mine).to(torch.int8).argsort(dim=1, stable=True)
+        n = mine.sum(1)
+        longest = int(n.max()) if len(n) else 0
+        lines = {name: getattr(self.events, name).gather(1, order)[:, :longest] for name in ("items", "types", "times")}
+        _, query = carry.advance(self.net, replace(self.events, n=n, **lines), self.vectors, self.states)
+        return other, query

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import torch
 from torch import Tensor
+from torch.nn import functional as F
 
 from lstmrec.contracts.errors import DataError
 from lstmrec.model.batch import Batch
@@ -20,20 +21,21 @@ _ROWS = 4  # fewer rows take other kernels (seen: 1 to 3, by MKL on AVX2)
 @torch.no_grad()
 def serve(
     net: Net, batch: Batch, vectors: Tensor, bias: Tensor, k: int, block: int = 4096, allowed: Tensor | None = None,
-    hidden: Pairs | None = None, caps: Caps | None = None, longest: float | None = None,
+    hidden: Pairs | None = None, caps: Caps | None = None, longest: float | None = None, query: Tensor | None = None,
 ) -> tuple[Tensor, Tensor]:  # fmt: skip
     """(items (B, k) int64, scores (B, k) float32) of each window's user at its end, best first, ties by item index.
 
     vectors (N, dim) and bias (N,) float32 of the whole catalogue; allowed (N,) bool: items that may be shown; hidden:
     (row, item) pairs that may not, by row; null: what the net's own history term hides. caps: at most so many items of
-    a tag; longest: `norm(vectors)`, where it is known. With fewer than k items the rest is item 0, score -inf. The list
-    is that of a float64 argsort of the float32 vectors, whatever `block` is. Batches of fewer than 4 rows are scored as
-    4; pad all to one row count (`Batch.padded`) where lists must not depend on the batch. DataError D706 where a user
-    vector is not finite.
+    a tag; longest: `norm(vectors)`, query (B, dim): `net.user_vectors`, where they are known. With fewer than k items
+    the rest is item 0, score -inf. The list is that of a float64 argsort of the float32 vectors, whatever `block` is.
+    Batches of fewer than 4 rows are scored as 4; pad all to one row count (`Batch.padded`) where lists must not depend
+    on the batch. DataError D706 where a user vector is not finite.
     """
     asked = batch.rows
     batch = batch.padded(_ROWS)
-    query = net.user_vectors(batch, vectors)
+    query = net.user_vectors(batch, vectors) if query is None else query
+    query = F.pad(query, (0, 0, 0, batch.rows - len(query)))
     out, own = _history(net, batch, query, vectors, bias, hidden)
     base = _shown(bias, allowed)
     error = _error(query, norm(vectors) if longest is None else longest, base)

@@ -48,6 +48,7 @@ def gather(conf: Config, manifests: Mapping[str, Manifest], rows: Sequence[Mappi
         "slices": slices(rows, [n for n in (ours, theirs) if n], k),
         "probes": list(told.get("probes", [])),
         "cold": list(told.get("cold", [])),
+        "because": dict(told.get("because", {})),
         "cost": cost(manifests),
         "lineage": lineage(manifests),
         "config": masked(conf.model_dump(mode="json")),

@@ -52,6 +52,7 @@ def render(facts: Mapping[str, Any]) -> str:
     tables = {
         "probes": csv_link(flat(facts["probes"])),
         "cold": csv_link(flat(facts["cold"])),
+        "because": csv_link(flat(facts["because"].get("curves", []))),
         "leaderboard": csv_link(board),
         "training": csv_link(facts["training"]),
         "slices": csv_link(facts["slices"]),
@@ -86,6 +87,7 @@ def findings(facts: Mapping[str, Any]) -> dict[str, str]:
     wins = [s for s in {r["slice"] for r in facts["slices"]} if _ahead(facts, s)]
     out["slices"] = f"The model leads in {len(wins)} of {len({r['slice'] for r in facts['slices']})} slices"
     out["probes"], out["cold"] = robust(facts["probes"], facts["k"]), placed(facts["cold"])
+    out["because"] = grounded(facts["because"])
     slowest = max(facts["cost"], key=lambda c: c["seconds"], default=None)
     total = sum(c["seconds"] for c in facts["cost"])
     out["cost"] = f"{span(total)} in all, {slowest['job']} the longest" if slowest else "No job has run"
@@ -109,6 +111,16 @@ def placed(rows: Sequence[Mapping[str, Any]]) -> str:
     if "model" not in mine:
         return "No user of the test took an item that training had not seen"
     return f"Items never trained on stand at {mine['model']:.1%} of the ranking, where 0 % is the top and 50 % chance"
+
+
+def grounded(because: Mapping[str, Any]) -> str:
+    """Whether an item's reasons weigh more than other events of the history."""
+    areas = [r for r in because.get("curves", []) if (r["curve"], r["step"]) == ("deletion", "area")]
+    rivals = [r for r in areas if r["order"] != "influence"]
+    if not rivals:
+        return "Whether reasons are the model's was not measured"
+    sure = [r for r in rivals if r["gap"][1] > 0]
+    return f"Reasons outweigh {len(sure)} of {len(rivals)} other choices of events by more than chance"
 
 
 def flat(rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:

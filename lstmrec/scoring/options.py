@@ -61,6 +61,9 @@ LISTS_DDL = "user_id string, items array<struct<item_id:string,score:float,rank:
 _REASONS = "array<array<struct<item_id:string,influence:float>>>"
 #: Lists with their reasons (aligned with items), and the seconds of a core that list and reasons took.
 REASONED_DDL = f"{LISTS_DDL}, because array<string>, reasons {_REASONS}, list_s double, because_s double"
+#: What `worker_faithful` says of a user: sums over items.
+FAITHFUL_DDL = ("key bigint, items int, curves array<double>, reasoned int, newest int, chance double, same int, "
+                "pairs int, agreement double")  # fmt: skip
 PLACES_DDL = ("key bigint, ranker string, among string, targets int, candidates int, percentile double, "
               "recall_10 double, recall_100 double")  # fmt: skip
 VECTORS_DDL = "item int, item_id string, vector array<float>, bias float"

@@ -53,10 +53,14 @@ def test_findings_are_sentences_about_the_figures():
                             {"probe": "30% dropped", "against": "model, as it is", "ndcg_10": [0.3, 0.2, 0.4]},
                             {"probe": "first 0", "against": "popularity, first 0", "ndcg_10": [0.1, 0.0, 0.2]}],
         "cold": [{"ranker": "model", "among": "all", "percentile": [0.083, 0.07, 0.1]}],
+        "because": {"curves": [{"curve": c, "step": "area", "order": o, "gap": g} for c in ("deletion", "insertion")
+                               for o, g in (("influence", None), ("random", [0.2, 0.1, 0.3]),
+                                            ("recent", [0.1, -0.1, 0.3]), ("similar", [0.2, 0.1, 0.3]))]},
     }  # fmt: skip
     assert page.findings(facts) == {
         "leaderboard": "model leads on test",
         "differences": "model differs from 1 of 3 by more than chance",
+        "because": "Reasons outweigh 2 of 3 other choices of events by more than chance",
         "training": "2 epochs; validation was best at epoch 1",
         "funnel": "10.0% of the event rows were refused, most as future",
         "slices": "The model leads in 1 of 1 slices",

@@ -74,12 +74,13 @@ def config(root: Path, source: Path, **more: Any) -> dict[str, Any]:
         "sequence": {"objective": "next_days", "history": "learn", "max_length": 32, "classes": [8, 16], "phases": 2,
                      "rows_per_file": 64, "files_multiple": 2},
         "train": train,
-        "score": {"k": 10, "recommenders": [
+        "score": {"k": 10, "because": {"events": 2, "within": 6}, "recommenders": [
             {"kind": "model"}, {"kind": "popularity"}, {"kind": "popularity", "name": "popularity_28d", "days": 28},
             {"kind": "personal"}, {"kind": "personal", "name": "personal_decayed", "half_life_days": 60},
             {"kind": "last_basket"}, {"kind": "item_knn"}, {"kind": "rules"}]},
         "evaluate": {"ks": [5, 10], "repeats": True, "bootstrap": 50, "cold_items": True,
                      "ips": {}, "slices": {"segment": "age"},
+                     "because": {"users": 30, "items": 2, "within": 6, "steps": [1, 2, 4]},
                      "probes": {"users": 40, "first": [0, 2], "drop": [0.3], "whole_length": 128}},
         "report": {"users": 2, "ids": "open", "show_user": "u001"},
     }  # fmt: skip

@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 import yaml
+from pyspark.sql import functions as F
 
 from lstmrec import versions
 from lstmrec.config.load import validate
@@ -109,6 +110,20 @@ def test_what_lists_show_and_who_is_served_worse_is_told(spark: Any, road: Confi
     assert {"segment", "history", "item", "target"} & {g["family"] for g in facts["gaps"]} and facts[
         "test_touched"
     ] == 1
+
+
+def test_lists_say_why(spark: Any, road: Config) -> None:
+    lists = read(spark, road.root, tables.RECOMMENDATIONS, where={"role": "serve", "recommender": "model"})
+    past = {r["user_id"]: set(r["items"]) for r in read(spark, road.root, tables.SPLIT).groupBy("user_id").agg(
+        F.collect_set("item_id").alias("items")).collect()}  # fmt: skip
+    rows = [r for r in lists.collect() if r["reason"] == "full_history"]
+    assert all({w["item_id"] for each in r["reasons"] for w in each} <= past[r["user_id"]] for r in rows)
+    assert sum(bool(each) for r in rows for each in r["reasons"]) > 0.9 * sum(len(r["items"]) for r in rows)
+    facts = versions.current(road.root, tables.METRICS).facts["because"]
+    assert facts["users"] == 30 and facts["items"] == 60 and facts["steps"] == [1, 2, 4]
+    score = {(r["curve"], r["order"]): r["score"][0] for r in facts["curves"] if r["step"] == "area"}
+    assert score["deletion", "influence"] > max(v for (c, o), v in score.items() if (c, o[0]) == ("deletion", "r"))
+    assert "Reasons outweigh" in (Path(road.root) / "report.html").read_text()
 
 
 def test_short_and_dirty_histories_are_probed(road: Config) -> None:
