@@ -9,11 +9,14 @@ from typing import Any
 
 import fsspec
 import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.dataset as ds
 
 from lstmrec import files, versions
 from lstmrec.contracts import tables
 from lstmrec.contracts.errors import DataError
+from lstmrec.contracts.kinds import arrow_schema
 from lstmrec.contracts.manifest import Manifest
 from lstmrec.contracts.tables import Table
 
@@ -166,6 +169,35 @@ def similar(root: str, item_id: str, k: int) -> list[Shown]:
     return [
         Shown(i := rows[n]["item_id"], known.get(i), rank=r, score=float(cosine[n])) for r, n in enumerate(order, 1)
     ]
+
+
+def candidates(root: str, role: str, manifest: Manifest | None = None) -> pa.Table:
+    """CANDIDATES of a role with a column a number: role, user_id, item_id, label, had, days_since, history, then
+    score_NAME and rank_NAME of each recommender, user_NAME, static_N and item_NAME."""
+    manifest = manifest or versions.current(root, tables.CANDIDATES)
+    place = files.join(versions.folder(root, manifest.table, manifest.version), "data")
+    paths = [files.join(place, f.path) for f in manifest.files if f.partition["role"] == role]
+    schema = pa.schema([f for f in arrow_schema(tables.CANDIDATES) if f.name != "role"])
+    if paths:
+        fs, _ = fsspec.core.url_to_fs(paths[0])
+        data = ds.dataset([fsspec.core.url_to_fs(p)[1] for p in paths], schema, "parquet", fs, None).to_table()
+    else:
+        data = schema.empty_table()
+    lists = [f.name for f in schema if pa.types.is_list(f.type)]
+    out = {"role": pa.array([role] * len(data), pa.string())}
+    out |= {name: data[name] for name in data.column_names if name not in lists}
+    widths = {name: pc.max(pc.list_value_length(data[name])).as_py() or 0 for name in lists}
+    names = {
+        "scores": manifest.facts["recommenders"],
+        "ranks": manifest.facts["recommenders"],
+        "static": range(widths["static"]),
+        "user": manifest.facts["user"],
+        "item": manifest.facts["item"],
+    }
+    for name in lists:
+        for i, of in enumerate(names[name]) if widths[name] else ():
+            out[f"{name.removesuffix('s')}_{of}"] = pc.list_element(data[name], i)
+    return pa.table(out)
 
 
 def _by_hash(text: str) -> str:

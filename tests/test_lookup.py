@@ -50,6 +50,25 @@ def test_examples_are_chosen_by_digest_and_unknown_users_refused(conf):
         lookup.known_user(conf.root, "7")
 
 
+def test_candidates_are_a_column_a_number(conf, tmp_path):
+    base = {"role": "test", "user_id": "718", "label": 1, "had": 2, "days_since": 1.5, "history": 3}
+    rows = [base | {"item_id": "a", "scores": [0.5, None], "ranks": [1, None], "user": [1.0, 2.0], "static": [2],
+                    "item": None},
+            base | {"item_id": "b", "scores": [None, 3.0], "ranks": [None, 4], "user": [1.0, 2.0], "static": [2],
+                    "item": [7.0]}]  # fmt: skip
+    facts = {"recommenders": ["model", "knn"], "user": ["events", "value"], "item": ["events"]}
+    made.put(tmp_path, tables.CANDIDATES, rows, facts=facts)
+    flat = lookup.candidates(conf.root, "test")
+    assert flat.column_names == ["role", "user_id", "item_id", "label", "had", "days_since", "history", "score_model",
+                                 "score_knn", "rank_model", "rank_knn", "user_events", "user_value", "static_0",
+                                 "item_events"]  # fmt: skip
+    assert flat.select(["score_knn", "rank_model", "user_value", "item_events"]).to_pylist() == [
+        {"score_knn": None, "rank_model": 1, "user_value": 2.0, "item_events": None},
+        {"score_knn": 3.0, "rank_model": None, "user_value": 2.0, "item_events": 7.0},
+    ]  # fmt: skip
+    assert lookup.candidates(conf.root, "validation").num_rows == 0
+
+
 def test_needs_neither_spark_nor_torch():
     code = "import lstmrec.lookup, sys; assert not {'pyspark', 'torch'} & set(sys.modules)"
     subprocess.run([sys.executable, "-c", code], check=True)

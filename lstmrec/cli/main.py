@@ -11,10 +11,12 @@ from typing import Any
 import typer
 
 from lstmrec.cli.audit import audit
+from lstmrec.cli.candidates import candidates
 from lstmrec.cli.compare import compare
 from lstmrec.cli.doctor import doctor
 from lstmrec.cli.export import export
 from lstmrec.cli.init import init
+from lstmrec.cli.label import label
 from lstmrec.cli.prune import prune
 from lstmrec.cli.publish import path, publish, rollback
 from lstmrec.cli.records import runs
@@ -34,8 +36,8 @@ app = typer.Typer(
 )
 for verb, name in ((init, "init"), (run, "run"), (show_user, "show-user"), (similar, "similar"),
                    (status, "status"), (runs, "runs"), (publish, "publish"), (rollback, "rollback"), (path, "path"),
-                   (compare, "compare"), (export, "export"), (prune, "prune"), (audit, "audit"), (tune, "tune"),
-                   (doctor, "doctor")):  # fmt: skip
+                   (compare, "compare"), (export, "export"), (label, "label"), (candidates, "candidates"),
+                   (prune, "prune"), (audit, "audit"), (tune, "tune"), (doctor, "doctor")):  # fmt: skip
     app.command(name)(verb)
 
 

@@ -14,7 +14,7 @@ from lstmrec.config.evaluate import EvaluateConfig, ReportConfig
 from lstmrec.config.normalise import NormaliseConfig
 from lstmrec.config.profile import ProfileConfig
 from lstmrec.config.publish import PublishConfig
-from lstmrec.config.score import ScoreConfig
+from lstmrec.config.score import CandidatesConfig, ScoreConfig
 from lstmrec.config.sequence import SequenceConfig
 from lstmrec.config.split import SplitConfig, instant_us
 from lstmrec.config.train import TrainConfig
@@ -33,6 +33,7 @@ class Config(Section):
     sequence: SequenceConfig = SequenceConfig()
     train: TrainConfig = TrainConfig()
     score: ScoreConfig = ScoreConfig()
+    candidates: CandidatesConfig = CandidatesConfig()
     evaluate: EvaluateConfig = EvaluateConfig()
     report: ReportConfig = ReportConfig()
     publish: PublishConfig = PublishConfig()
@@ -97,6 +98,8 @@ class Config(Section):
         names = [r.name for r in self.score.recommenders]
         if len(set(names)) < len(names) or any(not re.fullmatch(r"[a-z][a-z0-9_]{0,40}", n) for n in names):
             raise ValueError(f"score.recommenders: names must be distinct, [a-z][a-z0-9_]*: {names}")
+        if absent := sorted(set(self.candidates.recommenders or []) - set(names)):
+            raise ValueError(f"candidates.recommenders {absent} are none of score.recommenders: {names}")
         if self.evaluate.baseline not in {*names, "model"}:
             raise ValueError(f"evaluate.baseline {self.evaluate.baseline} is none of score.recommenders: {names}")
         return self

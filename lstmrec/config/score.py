@@ -136,6 +136,15 @@ class Output(Section):
     jdbc: Jdbc | None = Field(None, description="table of a database; rows carry their version")
 
 
+class CandidatesConfig(Section):
+    """What `lstmrec candidates` gathers for a re-ranker."""
+
+    recommenders: list[str] | None = Field(
+        None, min_length=1, description="names of those whose lists count; null: all"
+    )
+    per: int = Field(1_000, ge=1, description="first items of each list; at most score.k are there")
+
+
 class ScoreConfig(Section):
     """Scoring."""
 

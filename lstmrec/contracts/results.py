@@ -68,6 +68,51 @@ RECOMMENDATIONS = Table(
     doc="one ranked list per recommender, role and user",
 )  # fmt: skip
 
+LABELS = Table(
+    "labels",
+    (
+        Column("user_id", "string"),
+        Column("position", "int", doc="index of the event in the user's history, from 0"),
+        Column("item_id", "string"),
+        Column("role", "string", doc="of the event: the model was trained on those of train, and flatters them"),
+        Column("rank", "int", True, "of the item among all that could have been shown just before, from 1; null where "
+               "it could not be shown (unknown, or hidden by sequence.history: filter) and at a window's first event "
+               "if it is not the history's"),
+        Column("surprise", "double", True, "-log of the item's probability under the softmax over those, in nats; "
+               "null as rank"),
+        Column("time", "bigint", True, "microseconds; null without a clock"),
+    ),
+    key=("user_id", "position"),
+    invariants=(("rank", "(rank IS NULL) = (surprise IS NULL) AND coalesce(rank >= 1 AND surprise >= -1e-6, true)"),),
+    doc="by `lstmrec label`: what the model thought of the last sequence.max_length events of everybody",
+)  # fmt: skip
+
+CANDIDATES = Table(
+    "candidates",
+    (
+        Column("role", "string"),
+        Column("user_id", "string"),
+        Column("item_id", "string"),
+        Column("label", "int", True, "1: the user had the item in the role's own events, after the cut; null for "
+               "serve"),
+        Column("scores", "array<float>", doc="by facts.recommenders; null where one has not listed the item"),
+        Column("ranks", "array<int>", doc="likewise, from 1"),
+        Column("had", "int", doc="events of the user with the item before the cut"),
+        Column("days_since", "double", True, "from the last of them to the cut"),
+        Column("history", "int", doc="events of the user before the cut"),
+        Column("user", "array<double>", True, "numbers of the user's profile at the cut, by facts.user"),
+        Column("static", "array<int>", True, "encoded demographics; 1 = unknown"),
+        Column("item", "array<double>", True, "numbers of the item's profile at the cut, by facts.item; null for an "
+               "item without an event before it, or where profile.items is off"),
+    ),
+    key=("role", "user_id", "item_id"), partitions=("role",),
+    invariants=(
+        ("label", "(label IS NULL) = (role = 'serve') AND coalesce(label IN (0, 1), true)"),
+        ("nominated", "exists(ranks, r -> r IS NOT NULL) AND size(ranks) = size(scores)"),
+    ),
+    doc="by `lstmrec candidates`: the union of the recommenders' lists, for a re-ranker",
+)  # fmt: skip
+
 METRICS = Table(
     "metrics",
     (

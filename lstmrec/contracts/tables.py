@@ -26,12 +26,22 @@ from lstmrec.contracts.encoded import (
     VOCABULARY,
     WINDOWS,
 )
-from lstmrec.contracts.results import BUNDLE, ITEM_VECTORS, METRICS, RECOMMENDATIONS, REPORT, USER_STATES
+from lstmrec.contracts.results import (
+    BUNDLE,
+    CANDIDATES,
+    ITEM_VECTORS,
+    LABELS,
+    METRICS,
+    RECOMMENDATIONS,
+    REPORT,
+    USER_STATES,
+)
 from lstmrec.contracts.table import Column, Table
 
 __all__ = [
     "ALL",
     "BUNDLE",
+    "CANDIDATES",
     "CHOSEN",
     "CORE",
     "CUTS",
@@ -43,6 +53,7 @@ __all__ = [
     "ITEMS",
     "ITEM_PROFILES",
     "ITEM_VECTORS",
+    "LABELS",
     "METRICS",
     "RECOMMENDATIONS",
     "REJECTS",
@@ -65,6 +76,7 @@ __all__ = [
 ALL = (
     EVENTS, REJECTS, CORE, ITEMS, USERS, SEEN, SPLIT, CUTS, VOCABULARY, SCALERS, ENCODED_ITEMS, ENCODED_USERS, WINDOWS,
     USER_PROFILES, ITEM_PROFILES, SEQUENCES, BUNDLE, ITEM_VECTORS, USER_STATES, RECOMMENDATIONS, METRICS, REPORT,
+    LABELS, CANDIDATES,
 )  # fmt: skip
 
 

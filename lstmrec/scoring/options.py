@@ -61,6 +61,7 @@ LISTS_DDL = "user_id string, items array<struct<item_id:string,score:float,rank:
 _REASONS = "array<array<struct<item_id:string,influence:float>>>"
 #: Lists with their reasons (aligned with items), and the seconds of a core that list and reasons took.
 REASONED_DDL = f"{LISTS_DDL}, because array<string>, reasons {_REASONS}, list_s double, because_s double"
+LABELLED_DDL = "user_id string, offset int, rank int, surprise double"
 #: What `worker_faithful` says of a user: sums over items.
 FAITHFUL_DDL = ("key bigint, items int, curves array<double>, reasoned int, newest int, chance double, same int, "
                 "pairs int, agreement double")  # fmt: skip

@@ -16,7 +16,8 @@ import pytest
 import yaml
 from pyspark.sql import functions as F
 
-from lstmrec import versions
+from lstmrec import lookup, versions
+from lstmrec.cli import label
 from lstmrec.config.load import validate
 from lstmrec.config.run import Config
 from lstmrec.contracts import tables
@@ -35,7 +36,9 @@ def walk(spark: Any, conf: Config) -> dict[str, str]:
 def fingerprints(root: Path) -> dict[str, str]:
     """What each table that was made holds; the report tells durations and so differs from run to run."""
     made = [t for t in tables.ALL if t is not tables.REPORT and versions.log(str(root), t.name)]
-    assert {t.name for t in tables.ALL} - {t.name for t in made} == {"report", "user_states"}  # of carry modes alone
+    assert {t.name for t in tables.ALL} - {t.name for t in made} == {
+        "report", "user_states", "labels", "candidates",
+    }  # fmt: skip  # of carry modes alone; of verbs of their own
     return {t.name: versions.current(str(root), t).fingerprint for t in made}
 
 
@@ -124,6 +127,37 @@ def test_lists_say_why(spark: Any, road: Config) -> None:
     score = {(r["curve"], r["order"]): r["score"][0] for r in facts["curves"] if r["step"] == "area"}
     assert score["deletion", "influence"] > max(v for (c, o), v in score.items() if (c, o[0]) == ("deletion", "r"))
     assert "Reasons outweigh" in (Path(road.root) / "report.html").read_text()
+
+
+def test_what_came_next_is_labelled(spark: Any, road: Config) -> None:
+    made = door.walk(importlib.import_module("lstmrec.jobs.label"), road, spark=spark).manifest
+    rows = [r.asDict() for r in read(spark, road.root, tables.LABELS).collect()]
+    windows = read(spark, road.root, tables.WINDOWS).where("role = 'serve'").collect()
+    assert made.rows_out == len(rows) == sum(r["stop"] - r["start"] for r in windows)
+    assert any(r["start"] > 0 for r in windows)
+    figures = {r["role"]: r for r in made.facts["roles"]}
+    assert figures["train"]["mrr"] > 3 / 120 and figures["test"]["labelled"] > 0.8 * figures["test"]["events"]
+    assert {r["position"] for r in rows if r["user_id"] == "u001"} == {
+        r["position"] for r in label.of_user(road, "u001")
+    }
+    for mine in label.of_user(road, "u001"):  # without Spark
+        (row,) = [r for r in rows if r["user_id"] == "u001" and r["position"] == mine["position"]]
+        assert all(row[k] == mine[k] for k in ("item_id", "time", "role", "rank"))
+        assert row["surprise"] == pytest.approx(mine["surprise"], abs=1e-4)
+
+
+def test_candidates_for_a_re_ranker(spark: Any, road: Config) -> None:
+    made = door.walk(importlib.import_module("lstmrec.jobs.candidates"), road, spark=spark).manifest
+    flat = {role: lookup.candidates(road.root, role, made).to_pylist() for role in ("validation", "test", "serve")}
+    assert made.rows_out == sum(map(len, flat.values())) and made.facts["user"][0] == "events"
+    figures = {r["role"]: r for r in made.facts["roles"]}
+    assert figures["serve"]["users"] == small.USERS + 2 and figures["serve"]["positives"] is None
+    for role in ("validation", "test"):
+        assert sum(r["label"] for r in flat[role]) == figures[role]["positives"] > 0
+        # at the cut the user has a profile, of as many events as the lists were made from
+        assert all(r["user_events"] == r["history"] for r in flat[role])
+        assert all((r["days_since"] is None) == (r["had"] == 0) and (r["days_since"] or 0) >= 0 for r in flat[role])
+        assert {r["rank_model"] for r in flat[role]} == {None, *range(1, 11)}
 
 
 def test_short_and_dirty_histories_are_probed(road: Config) -> None:
