@@ -74,8 +74,8 @@ def list_table(who: str, listed: lookup.Listed) -> Table:
     table = Table("#", "item", "", "score", *asked, title=Text(head), title_justify="left", box=None, pad_edge=False)
     table.columns[0].justify = table.columns[3].justify = "right"
     for item, said in zip(listed.items, why, strict=True):
-        cells = [Text(clean(item.item_id)), Text(title(item)), f"{item.score:.3f}", *([Text(said)] if asked else [])]
-        table.add_row(str(item.rank), *cells)
+        last = [Text(said)] if asked else []
+        table.add_row(str(item.rank), Text(clean(item.item_id)), Text(title(item)), f"{item.score:.3f}", *last)
     if listed.because:
         table.caption = Text(f"the list as a whole: {', '.join(map(named, listed.because))}")
         table.caption_justify = "left"

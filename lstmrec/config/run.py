@@ -98,8 +98,8 @@ class Config(Section):
         names = [r.name for r in self.score.recommenders]
         if len(set(names)) < len(names) or any(not re.fullmatch(r"[a-z][a-z0-9_]{0,40}", n) for n in names):
             raise ValueError(f"score.recommenders: names must be distinct, [a-z][a-z0-9_]*: {names}")
-        if absent := sorted(set(self.candidates.recommenders or []) - set(names)):
-            raise ValueError(f"candidates.recommenders {absent} are none of score.recommenders: {names}")
+        if strangers := sorted(set(self.candidates.recommenders or []) - set(names)):
+            raise ValueError(f"candidates.recommenders {strangers} are none of score.recommenders: {names}")
         if self.evaluate.baseline not in {*names, "model"}:
             raise ValueError(f"evaluate.baseline {self.evaluate.baseline} is none of score.recommenders: {names}")
         return self

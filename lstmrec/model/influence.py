@@ -113,8 +113,8 @@ class Shorter:
         at = start[:, None] + torch.arange(min(self.width + 1, batch.length), device=start.device)
         self.at, self.real = at.clamp(max=batch.length - 1), at < batch.n[:, None]
         last = batch.times.gather(1, (start - 1).clamp(min=0)[:, None])[:, 0]
-        self.events = Events(*(getattr(batch, name).gather(1, self.at) for name in ("items", "types", "times")),
-                             batch.n - start, last, start > 0, batch.static, batch.profile)  # fmt: skip
+        items, types, times = (t.gather(1, self.at) for t in (batch.items, batch.types, batch.times))
+        self.events = Events(items, types, times, batch.n - start, last, start > 0, batch.static, batch.profile)
 
     @torch.no_grad()
     def kept(self, keep: Tensor) -> tuple[Batch, Tensor]:

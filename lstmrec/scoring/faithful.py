@@ -67,7 +67,7 @@ def figures(rows: Sequence[dict[str, Any]], steps: Sequence[int], resamples: int
         for o, order in enumerate(ORDERS):
             for s, step in [*enumerate(map(str, steps)), (slice(None), "area")]:
                 one = curves[:, c, o, s].reshape(len(rows), -1, 2).mean(1)
-                row = {"curve": curve, "order": order, "step": step,
+                row: dict[str, Any] = {"curve": curve, "order": order, "step": step,
                        "score": _bounds(drawn, one[:, 0]), "listed": _bounds(drawn, one[:, 1])}  # fmt: skip
                 if step == "area":
                     row["gap"] = _bounds(drawn, curves[:, c, 0, :, 0].mean(1) - one[:, 0]) if o else None

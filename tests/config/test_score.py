@@ -1,11 +1,14 @@
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
 from pydantic import ValidationError
 
 from lstmrec.config.score import Eligible, Filters, Ladder
+from lstmrec.contracts.errors import ConfigError
+from tests import made
 
 
 def test_seen_comes_to_what_the_model_was_trained_with() -> None:
@@ -40,3 +43,15 @@ def test_filters_that_mean_nothing_are_refused(bad: dict[str, Any]) -> None:
         Filters(**bad)
     with pytest.raises(ValidationError):
         Eligible(path=["x"], segment="s")
+
+
+@pytest.mark.parametrize(
+    ("more", "said"),
+    [
+        ({"score": {"mode": "carry", "because": {}}}, "score.because leaves events out of windows"),
+        ({"candidates": {"recommenders": ["model", "nobody"]}}, r"\['nobody'\] are none of score.recommenders"),
+    ],
+)
+def test_what_does_not_go_together_is_refused(tmp_path: Path, more: dict[str, Any], said: str) -> None:
+    with pytest.raises(ConfigError, match=said):
+        made.config(tmp_path, **more)
