@@ -12,7 +12,10 @@ from collections.abc import Mapping, Sequence
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
+from lstmrec.config.profile import ProfileConfig
 from lstmrec.contracts import tables
+from lstmrec.contracts.ids import FIRST
+from lstmrec.frames import affinity, profiles
 
 _DAY = 86_400_000_000
 #: Columns of ITEM_PROFILES that are features, in the order of `item`.
@@ -60,14 +63,22 @@ def had(rows: DataFrame, split: DataFrame, roles: Sequence[str], ends: Mapping[s
     return rows.join(every, ["role", "user_id", "item_id"], "left").fillna(0, ["had"])
 
 
+def profiled(rows: DataFrame, split: DataFrame, items: DataFrame, conf: ProfileConfig, tags: int) -> DataFrame:
+    """user_id, history, user: the numbers of USER_PROFILES for each user with so many events known, which is where the
+    lists were made (the table has them where windows start). items: ENCODED_ITEMS; tags: those with affinities."""
+    cuts = rows.select("user_id", F.lit("cut").alias("role"), F.col("history").alias("start"), "history").distinct()
+    masks = affinity.masks(items, range(FIRST, FIRST + tags)) if tags else None
+    raw = profiles.raw(split, cuts, conf, masks, tags)
+    return raw.select("user_id", F.col("boundary").alias("history"), F.col("raw").alias("user"))
+
+
 def featured(rows: DataFrame, users: DataFrame, static: DataFrame, items: DataFrame) -> DataFrame:
     """CANDIDATES rows: beside these the user's profile at the cut, demographics, and the item's profile there.
 
-    users: USER_PROFILES, static: ENCODED_USERS, items: ITEM_PROFILES.
+    users: what `profiled` makes, static: ENCODED_USERS, items: ITEM_PROFILES.
     """
-    known = users.select("user_id", F.col("boundary").alias("history"), F.col("raw").alias("user"))
     numbers = F.array(*[_number(name) for name in ITEM]).alias("item")
-    rows = rows.join(known, ["user_id", "history"], "left").join(static.select("user_id", "static"), "user_id", "left")
+    rows = rows.join(users, ["user_id", "history"], "left").join(static.select("user_id", "static"), "user_id", "left")
     rows = rows.join(items.select("role", "item_id", numbers), ["role", "item_id"], "left")
     return rows.select(*tables.CANDIDATES.names)
 

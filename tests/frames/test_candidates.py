@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from lstmrec.config.profile import ProfileConfig
 from lstmrec.contracts import tables
 from lstmrec.frames import candidates
 
@@ -31,7 +32,7 @@ def test_candidates_know_the_past_and_are_labelled_by_what_came(spark: Any) -> N
     split = spark.createDataFrame([(u, i, d * DAY, r) for u, i, d, r in EVENTS],
                                   "user_id string, item_id string, time bigint, role string")  # fmt: skip
     users = spark.createDataFrame([("a", 2, [0.5]), ("a", 3, [0.75]), ("b", 1, [0.25])],
-                                  "user_id string, boundary int, raw array<double>")  # fmt: skip
+                                  "user_id string, history int, user array<double>")  # fmt: skip
     static = spark.createDataFrame([("a", [2]), ("b", [1])], "user_id string, static array<int>")
     facts = [("validation", "x", 1), ("test", "x", 2), ("test", "y", 7)]
     numbers = [c for c in tables.ITEM_PROFILES.columns if c.name not in ("role", "item_id")]
@@ -63,3 +64,13 @@ def test_candidates_know_the_past_and_are_labelled_by_what_came(spark: Any) -> N
     assert figures["validation"] == {"role": "validation", "users": 1, "rows": 3, "positives": 1, "targets": 1}
     assert figures["test"] == {"role": "test", "users": 2, "rows": 4, "positives": 1, "targets": 3}
     assert figures["serve"]["positives"] is None and figures["serve"]["targets"] is None
+
+
+def test_a_profile_is_as_of_the_cut(spark: Any) -> None:
+    split = spark.createDataFrame([("a", i, d * DAY, n, 1, 1, "e") for n, (u, i, d, _) in enumerate(EVENTS[:5])],
+                                  "user_id string, item_id string, time bigint, index int, value bigint, "
+                                  "quantity bigint, event_type string")  # fmt: skip
+    rows = spark.createDataFrame([("a", 2), ("a", 3), ("a", 3), ("c", 0)], "user_id string, history int")
+    conf = ProfileConfig(features=["events", "items"])
+    got = sorted(tuple(r) for r in candidates.profiled(rows, split, split, conf, 0).collect())
+    assert got == [("a", 2, [2.0, 2.0]), ("a", 3, [3.0, 2.0]), ("c", 0, [0.0, 0.0])]  # x, y, x again
