@@ -50,7 +50,7 @@ def run(spark: SparkSession, conf: Config) -> Manifest:
             rows, facts = roles.proven(fill.users, staged.rows, names, collect.rows)
             facts |= {"filters": dict(fill.asked.facts), "because": reasons.cost(fill.reasoned, collect.rows)}
             facts["told"] |= reasons.told(facts["because"])
-            made = seal(staged, t, tables.RECOMMENDATIONS, rows_in=rows, facts=facts)
+            made = seal(staged, t, tables.RECOMMENDATIONS, rows_in=rows, facts=facts, keys=False)  # proven just now
         files.remove(buckets.folder(t))
     outputs.write(spark, conf, made)
     return made
@@ -64,7 +64,7 @@ def filled(spark: SparkSession, conf: Config, t: Ticket, d: Desk, again: bool) -
     )
     rules = asked.settled(spark, conf, encoded, items, people, d)
     tower = partial(udf.item_vectors, options=Options(conf.root, bundle.version))
-    vectors = vectors_of.committed(spark, conf, t, tower, rules.rules, again)
+    vectors = vectors_of.committed(spark, conf, t, tower, rules.rules, d.materialise, again)
     why = (s.because.events, s.because.within) if s.because else (0, 0)
     options = Options(conf.root, bundle.version, vectors.version, s.k, s.batch, s.block, rules.place, rules.most,
                       because=why)  # fmt: skip
@@ -76,8 +76,8 @@ def filled(spark: SparkSession, conf: Config, t: Ticket, d: Desk, again: bool) -
     if s.mode != "windows":
         hides = s.filters.hides(conf.sequence.history) == "history"
         before = chain.states(spark, t, {"bundle": bundle.fingerprint, "hides": hides}, s.mode == "update", s.compact)
-        carry = States(encoded, words, static, profiles, rules.whom, hides, states.of(options, s.k, s.margin), before,
-                       d.materialise, kept, collect.rows)  # fmt: skip
+        carry = States(encoded, words, static, profiles, rules.whom, hides, states.of(options, s.k, s.margin),
+                       vectors.rows_out, before, d.materialise, kept, collect.rows)  # fmt: skip
     hands = Hands(d.materialise, kept, collect.empty, KINDS, Shown, fallback.score)
     ends = {r["role"]: r["time"] for r in collect.rows(cuts)}
     return Fill(conf, split, encoded, sequences, people, users, ends, rows, rules, options, bundle.fingerprint,

@@ -16,8 +16,9 @@ from pyspark.sql import functions as F
 
 from lstmrec.contracts.ids import FIRST, UNKNOWN
 from lstmrec.frames.expected import weights
+from lstmrec.scoring import udf
 from lstmrec.scoring.bench import Bench
-from lstmrec.scoring.options import COLUMNS, PLACES_DDL, Options
+from lstmrec.scoring.options import PLACES_DDL, Options
 
 _USERS = 20_000  # by hash: enough for intervals, few enough for the driver
 
@@ -68,7 +69,7 @@ def places(sequences: DataFrame, options: Options, scores: dict[str, Any], cold:
 
         return worker_places.places(batches, options, scores, cold)
 
-    return sequences.select(*COLUMNS, "key", "targets").mapInArrow(body, PLACES_DDL)
+    return sequences.select(*udf.needed(options), "key", "targets").mapInArrow(body, PLACES_DDL)
 
 
 def figures(rows: Sequence[dict[str, Any]], resamples: int) -> list[dict[str, Any]]:

@@ -86,12 +86,13 @@ class Fill:
     def by_model(self, name: str, role: str, who: DataFrame, past: DataFrame, train: DataFrame, shown: Any
                  ) -> DataFrame:  # fmt: skip
         """user_id, items, reason: the net's lists, and the fallback's for whom it has no rung."""
+        conf = self.conf.score.ladder
         if self.states is None:
-            lists = reasons.carried(self.by_windows(name, role, past, shown))
+            made = roles.ladder(reasons.carried(self.by_windows(name, role, past, shown)), who, conf)
+            low = made.where("reason IS NULL")
         else:
-            lists = self.states.lists(f"{name}-{role}", who, past, role == "serve")
-        made = roles.ladder(lists, who, self.conf.score.ladder)
-        low = made.where("reason IS NULL")
+            made = roles.ladder(self.states.lists(f"{name}-{role}", who, past, role == "serve"), who, conf)
+            low = roles.ladder(self.states.known(who), who, conf).where("reason IS NULL")
         if self.hands.empty(low):
             return made
         # The model shows the catalogue alone, and so does what stands in for it.

@@ -69,10 +69,13 @@ PLACES_DDL = ("key bigint, ranker string, among string, targets int, candidates 
               "recall_10 double, recall_100 double")  # fmt: skip
 VECTORS_DDL = "item int, item_id string, vector array<float>, bias float"
 _DEEP = "items array<struct<item_id:string,score:double>>, complete boolean"
-#: What users did since their states (and these), or a `query` to rank again; what the worker makes of it: a state where
-#: events or demographics made one.
-FED = ("user_id", "items", "types", "times", "last", "had", "static", "profile", "state", "query")
-ADVANCED_DDL = f"user_id string, state array<float>, query array<float>, {_DEEP}"
+#: What users did since their states (and these), or a `query` to rank again (and its state); `known`: what USER_STATES
+#: says of their events and demographics, which goes through the worker as it is. What the worker makes of it is
+#: USER_STATES.
+FED = ("user_id", "items", "types", "times", "last", "had", "static", "profile", "state", "query", "known")
+KNOWN = ("events", "last", "fed", "static")
+ADVANCED_DDL = ("user_id string, events int, last bigint, fed bigint, static bigint, state array<float>, "
+                f"query array<float>, {_DEEP}")  # fmt: skip
 #: What becomes of a list when the catalogue moves: it is as it was, it has moved, or too little is left of it.
 KEPT, MOVED, SPENT = "kept", "moved", "spent"
 MERGED_DDL = f"user_id string, {_DEEP}, became string"

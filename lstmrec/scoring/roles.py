@@ -55,9 +55,9 @@ def beside(sequences: DataFrame, *facts: DataFrame | None) -> DataFrame:
 
 
 def ladder(lists: DataFrame, users: DataFrame, conf: Ladder) -> DataFrame:
-    """user_id, items, reason of the worker's lists: full_history (at least `short_history` events), short_history,
-    profile_only (no event, but demographics the net looks at); null where none of the model's rungs of the config
-    holds."""
+    """user_id, items (where `lists` has them), reason of the model's lists: full_history (at least `short_history`
+    events), short_history, profile_only (no event, but demographics the net looks at); null where none of the model's
+    rungs of the config holds."""
     events = F.coalesce("history", F.lit(0))
     holds = {
         "full_history": (events > 0) & (events >= conf.short_history), "short_history": events > 0,
@@ -66,8 +66,9 @@ def ladder(lists: DataFrame, users: DataFrame, conf: Ladder) -> DataFrame:
     # Asked in this order even of rungs that are off: each user has one reason, and gets the model's list or not.
     reason = F.when(holds["full_history"], "full_history").when(holds["short_history"], "short_history")
     reason = reason.when(holds["profile_only"], "profile_only")
+    kept = [name for name in ("user_id", "items") if name in lists.columns]
     return lists.join(users.select("user_id", "history"), "user_id", "left").select(
-        "user_id", "items", F.when(reason.isin(list(conf.rungs)), reason).alias("reason"), *why.beside(lists)
+        *kept, F.when(reason.isin(list(conf.rungs)), reason).alias("reason"), *why.beside(lists)
     )
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from threading import Lock
 from typing import Protocol
 
 from pyspark.sql import DataFrame, Row
@@ -17,10 +18,11 @@ from pyspark.sql import functions as F
 from lstmrec.contracts import tables
 from lstmrec.frames import carried, filters
 from lstmrec.scoring import roles, udf
-from lstmrec.scoring.options import ADVANCED_DDL, KEPT, SPENT, Options
+from lstmrec.scoring.options import ADVANCED_DDL, KEPT, MOVED, SPENT, Options
 
-#: With more new items than this share of the catalogue every list is made again: it costs less than to merge them.
-_MANY = 0.25
+#: Where more items than this share of the catalogue moved, or so many, every list is made again: it costs less than to
+#: merge them, and no driver has to hold them.
+_MANY, _MOST = 0.25, 500_000
 
 
 class Kept(Protocol):
@@ -34,9 +36,9 @@ class Kept(Protocol):
 @dataclass(frozen=True)
 class States:
     """What is known of users. catalogue: ENCODED_ITEMS; vocabulary, static, profiles: VOCABULARY, ENCODED_USERS,
-    USER_PROFILES; whom: user_id, segment (none: no rule asks); hides: the history is not shown again; before: states
-    to go on from. What the job lends: materialise(frame, name) -> frame read back; kept(make, ddl, name, rows): see
-    `store.buckets`; rows(frame) of a small frame."""
+    USER_PROFILES; whom: user_id, segment (none: no rule asks); hides: the history is not shown again; size: items of
+    the catalogue; before: states to go on from. What the job lends: materialise(frame, name) -> frame read back;
+    kept(make, ddl, name, rows): see `store.buckets`; rows(frame) of a small frame."""
 
     catalogue: DataFrame
     vocabulary: DataFrame
@@ -45,6 +47,7 @@ class States:
     whom: DataFrame | None
     hides: bool
     options: Options
+    size: int
     before: Kept
     materialise: Callable[[DataFrame, str], DataFrame]
     kept: Callable[[Callable[[int, int], DataFrame], str, str, int], DataFrame]
@@ -59,67 +62,86 @@ class States:
         standing = self.materialise(carried.standing(who, rows, self.static, self.whom, before), f"{name}-standing")
         told = self._counted(standing, "kind")
         same = F.col("kind") == carried.SAME
-        delta = self._moved(name, standing.where(~same), rows, history, before, told)
-        if before is not None:
+        delta = self._moved(name, standing.where(~same), history, before, told)
+        if before is not None and told.get(carried.SAME):
             for part in self._stayed(name, standing.where(same), history, before, told):
                 delta = delta.unionByName(part)
         states = self.before.extend(delta, self.options.items, told) if keep else delta
-        return self._served(states.join(who.select("user_id"), "user_id", "left_semi"))
+        return self._served(states, who)
 
-    def _moved(self, name: str, moved: DataFrame, rows: DataFrame, history: DataFrame, before: DataFrame | None,
+    def known(self, who: DataFrame) -> DataFrame:
+        """user_id, known (the net looks at demographics, and one is known) of users (user_id): no list is needed."""
+        looks = F.lit(bool(udf.switches(self.options)["use_static"]))
+        people = self.static.select("user_id", F.exists("static", lambda x: x > 1).alias("one"))
+        known = looks & F.coalesce("one", F.lit(False))
+        return who.select("user_id").join(people, "user_id", "left").select("user_id", known.alias("known"))
+
+    def _moved(self, name: str, moved: DataFrame, history: DataFrame, before: DataFrame | None,
                told: Mapping[str, int]) -> DataFrame:  # fmt: skip
         """USER_STATES rows of users with new events, of new users, and of those who are others than they were."""
-        fed = self._beside(carried.fed(moved, rows, self.static, self.profiles, before), history, moved)
-        fed = self.materialise(fed, f"{name}-fed")
-        many = sum(n for kind, n in told.items() if kind != carried.SAME)
-        made = self._ranked(f"{name}-states", fed, many)
-        return made.join(moved.select("user_id", "events", "last", "fed", "static"), "user_id", "inner").select(
-            *tables.USER_STATES.names
-        )  # fmt: skip
+        if before is not None:  # few: what is not theirs is dropped before anything is looked up
+            theirs = history.join(moved.select("user_id", "had"), "user_id", "inner")
+            listed = carried.listed(carried.events(theirs, self.catalogue, self.vocabulary, "had"))
+            moved = moved.join(listed, "user_id", "left")
+        fed = roles.beside(carried.fed(moved, self.static, self.profiles, before, self.hides), self.whom)
+        return self._ranked(f"{name}-states", fed, sum(n for kind, n in told.items() if kind != carried.SAME))
 
     def _stayed(self, name: str, same: DataFrame, history: DataFrame, before: DataFrame, told: dict[str, int]
                 ) -> list[DataFrame]:  # fmt: skip
         """USER_STATES rows of users without new events whose lists moved with the catalogue."""
-        turned = self.materialise(carried.turned(*self.before.turned(self.options.items)), f"{name}-turned")
-        counts = self.rows(turned.agg(F.count(F.lit(1)).alias("all"), F.count_if("new").alias("new")))[0]
-        if not counts["all"]:
+        most, users = min(int(_MANY * self.size), _MOST), told[carried.SAME]
+        turned = self.rows(carried.turned(*self.before.turned(self.options.items)).limit(most + 1))
+        if not turned:
             return []
-        size = self.rows(self.catalogue.agg(F.count(F.lit(1)).alias("n")))[0]["n"]
-        own = before.join(same.select("user_id"), "user_id", "left_semi")
-        if counts["new"] > _MANY * size:
-            told |= {"again": told.get(carried.SAME, 0)}
-            return [self._again(name, same, history, before, told["again"])]
-        items = self.rows(turned.where("item IS NOT NULL"))
+        if len(turned) > most:
+            told |= {"again": users}
+            return [self._again(name, same, history, before, users)]
+        items = [r for r in turned if r["item"] is not None]
         gone, new = ([int(r["item"]) for r in items if r[what]] for what in ("gone", "new"))
+        own = before.join(same.select("user_id"), "user_id", "left_semi")
         lists = own.select("user_id", "query", "items", "complete")
         back = [int(r["item"]) for r in items if r["new"] and r["old"]]  # only these may be in somebody's history
-        lists = self._beside(lists, history.join(F.broadcast(self._ids(back)), "item_id", "left_semi"), None)
+        if back:
+            history = history.join(F.broadcast(self._ids(back)), "item_id", "left_semi")
+            lists = self._hiding(lists, history)
+        lists = roles.beside(lists, self.whom)
         merged = self.materialise(udf.merged(lists, self.options, gone, new), f"{name}-merged")
         told |= self._counted(merged, "became")
-        fresh = merged.where(~F.col("became").isin(KEPT, SPENT)).select("user_id", "items", "complete")
-        moved = own.drop("items", "complete").join(fresh, "user_id", "inner").select(*tables.USER_STATES.names)
-        spent = merged.where(F.col("became") == SPENT)
-        return [moved, self._again(name, spent, history, before, told.get(SPENT, 0))] if told.get(SPENT) else [moved]
+        told[KEPT] = users - told.get(MOVED, 0) - told.get(SPENT, 0)
+        parts = []
+        if told.get(MOVED):
+            fresh = merged.where(F.col("became") == MOVED).select("user_id", "items", "complete")
+            moved = own.drop("items", "complete").join(fresh, "user_id", "inner")
+            parts.append(moved.select(*tables.USER_STATES.names))
+        if told.get(SPENT):
+            spent = merged.where(F.col("became") == SPENT)
+            parts.append(self._again(name, spent, history, before, told[SPENT]))
+        return parts
 
     def _again(self, name: str, users: DataFrame, history: DataFrame, before: DataFrame, many: int) -> DataFrame:
         """USER_STATES rows of users without new events whose lists are ranked anew."""
-        fed = self.materialise(self._beside(carried.again(users, before), history, users), f"{name}-again")
-        made = self._ranked(f"{name}-again", fed, many).drop("state", "query")
-        return before.drop("items", "complete").join(made, "user_id", "inner").select(*tables.USER_STATES.names)
+        mine = history.join(users.select("user_id"), "user_id", "left_semi")
+        fed = roles.beside(self._hiding(carried.again(users, before), mine), self.whom)
+        return self._ranked(f"{name}-again", fed, many)
 
     def _ranked(self, name: str, fed: DataFrame, many: int) -> DataFrame:
+        once, held = Lock(), list[DataFrame]()
+
         def bucket(number: int, all_: int) -> DataFrame:
-            mine = F.pmod(F.hash("user_id"), F.lit(all_)) == number
-            return udf.advanced(fed if all_ == 1 else fed.where(mine), self.options)
+            if all_ == 1:
+                return udf.advanced(fed, self.options)
+            with once:  # buckets are made side by side, and each looks at all rows
+                if not held:
+                    held.append(self.materialise(fed, f"{name}-fed"))
+            return udf.advanced(held[0].where(F.pmod(F.hash("user_id"), F.lit(all_)) == number), self.options)
 
         return self.kept(bucket, ADVANCED_DDL, name, many)
 
-    def _beside(self, frame: DataFrame, history: DataFrame, users: DataFrame | None) -> DataFrame:
-        """Rows with what may not be shown to their users: the whole history is hidden, or nothing."""
-        if self.hides:
-            mine = history if users is None else history.join(users.select("user_id"), "user_id", "left_semi")
-            frame = roles.beside(frame, filters.hidden_lists(mine, self.catalogue, "history", None, False))
-        return roles.beside(frame, self.whom)
+    def _hiding(self, frame: DataFrame, history: DataFrame) -> DataFrame:
+        """Rows with what may not be shown to their users: the history, or nothing."""
+        if not self.hides:
+            return frame
+        return roles.beside(frame, filters.hidden_lists(history, self.catalogue, "history", None, False))
 
     def _counted(self, frame: DataFrame, what: str) -> dict[str, int]:
         return {r[what]: int(r["n"]) for r in self.rows(frame.groupBy(what).agg(F.count(F.lit(1)).alias("n")))}
@@ -129,17 +151,12 @@ class States:
         index = spark.createDataFrame([(i,) for i in items], "item int")
         return self.catalogue.join(F.broadcast(index), "item", "left_semi").select("item_id")
 
-    def _served(self, states: DataFrame) -> DataFrame:
-        """The lists as they are shown; known: the net looks at demographics, and one is known."""
+    def _served(self, states: DataFrame, who: DataFrame) -> DataFrame:
+        """The lists as they are shown."""
         k = self.options.least
         shown = F.transform(F.slice("items", 1, k), lambda x, i: F.struct(
             x["item_id"].alias("item_id"), x["score"].cast("float").alias("score"), (i + 1).alias("rank")))  # fmt: skip
-        looks = F.lit(bool(udf.switches(self.options)["use_static"]))
-        known = looks & F.coalesce(F.exists("demographics", lambda x: x > 1), F.lit(False))
-        people = self.static.select("user_id", F.col("static").alias("demographics"))
-        return states.select("user_id", shown.alias("items")).join(people, "user_id", "left").select(
-            "user_id", "items", known.alias("known")
-        )  # fmt: skip
+        return states.select("user_id", shown.alias("items")).join(self.known(who), "user_id", "inner")
 
 
 def of(options: Options, k: int, margin: int) -> Options:

@@ -48,7 +48,7 @@ def recommend(sequences: DataFrame, options: Options) -> DataFrame:
 
         return worker.recommend(batches, options)
 
-    return sequences.select(*looked_at(switches(options)), *_asked(sequences)).mapInArrow(body, lists_ddl(options))
+    return sequences.select(*needed(options), *_asked(sequences)).mapInArrow(body, lists_ddl(options))
 
 
 def lists_ddl(options: Options) -> str:
@@ -57,7 +57,7 @@ def lists_ddl(options: Options) -> str:
 
 
 def advanced(fed: DataFrame, options: Options) -> DataFrame:
-    """Rows of `options.FED` -> user_id, state, query, items, complete: one row for each."""
+    """Rows of `options.FED` -> USER_STATES rows: one for each."""
 
     def body(batches: Iterator[Any]) -> Iterator[Any]:
         from lstmrec.scoring import worker_states
@@ -68,7 +68,8 @@ def advanced(fed: DataFrame, options: Options) -> DataFrame:
 
 
 def merged(lists: DataFrame, options: Options, gone: Sequence[int], new: Sequence[int]) -> DataFrame:
-    """user_id, query, items, complete of users without new events -> user_id, items, complete, became: one for each.
+    """user_id, query, items, complete of users without new events -> user_id, items, complete, became (MOVED or
+    SPENT) of those whose lists do not stay as they are.
 
     gone, new: indexes of items whose old places do not count, and of items that are to be put in theirs.
     """
@@ -79,6 +80,11 @@ def merged(lists: DataFrame, options: Options, gone: Sequence[int], new: Sequenc
         return worker_states.merged(batches, options, gone, new)
 
     return lists.select("user_id", "query", "items", "complete", *_asked(lists)).mapInArrow(body, MERGED_DDL)
+
+
+def needed(options: Options) -> list[str]:
+    """The columns of SEQUENCES that the bundle's net looks at when it scores."""
+    return looked_at(switches(options))
 
 
 def switches(options: Options) -> dict[str, Any]:

@@ -34,7 +34,8 @@ def places(
     others = {name: torch.from_numpy(np.asarray(s, np.float64)) for name, s in scores.items()}
     among = torch.from_numpy(np.asarray(cold, bool))
     for batch in batches:
-        column = {name: batch.column(batch.schema.get_field_index(name)) for name in COLUMNS}
+        there = [name for name in COLUMNS if name in batch.schema.names]
+        column = {name: batch.column(batch.schema.get_field_index(name)) for name in there}
         key = batch.column(batch.schema.get_field_index("key")).to_pylist()
         targets = batch.column(batch.schema.get_field_index("targets")).to_pylist()
         rows = []

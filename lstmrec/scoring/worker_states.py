@@ -19,20 +19,20 @@ from lstmrec.model.carry import Events
 from lstmrec.model.net import Net
 from lstmrec.scoring import shown
 from lstmrec.scoring.items import Items
-from lstmrec.scoring.options import HIDDEN, KEPT, MOVED, SEGMENT, SPENT, Options
+from lstmrec.scoring.options import HIDDEN, KNOWN, MOVED, SEGMENT, SPENT, Options
 from lstmrec.scoring.worker import finite, the_items, the_user_side
 
 _DEEP = arrow_type(tables.USER_STATES.column("items").kind)
 _FLOATS = pa.list_(pa.float32())
-ADVANCED = pa.schema([("user_id", pa.string()), ("state", _FLOATS), ("query", _FLOATS), ("items", _DEEP),
-                      ("complete", pa.bool_())])  # fmt: skip
+ADVANCED = pa.schema([("user_id", pa.string()), ("events", pa.int32()), *[(n, pa.int64()) for n in KNOWN[1:]],
+                      ("state", _FLOATS), ("query", _FLOATS), ("items", _DEEP), ("complete", pa.bool_())])  # fmt: skip
 MERGED = pa.schema([("user_id", pa.string()), ("items", _DEEP), ("complete", pa.bool_()), ("became", pa.string())])
 
 
 @torch.no_grad()
 def advanced(batches: Iterator[pa.RecordBatch], options: Options) -> Iterator[pa.RecordBatch]:
     """The body of a mapInArrow over rows of `options.FED` (with segment and hidden, where there are any): a row of
-    ADVANCED for each. Rows with a `query` are ranked again, and have no new state."""
+    ADVANCED for each. Rows with a `query` are ranked again, and keep their state."""
     net = the_user_side(options.root, options.bundle)
     carry.can(net.spec)
     items = the_items(options.root, options.items, options.bundle)
@@ -51,12 +51,14 @@ def _advanced(batch: pa.RecordBatch, net: Net, items: Items, options: Options) -
     states, query = carry.advance(net, events, items.inputs, kept)
     if again.any():
         given = _padded_rows(_matrix(batch, "query", spec.dim), rows)
-        query = torch.where(_padded_rows(torch.from_numpy(again)[:, None], rows), given, query)
+        ranked = _padded_rows(torch.from_numpy(again)[:, None], rows)
+        query, states = torch.where(ranked, given, query), torch.where(ranked, kept, states)
     allowed, hidden = _filters(batch, items, options)
     chosen, scores = rank.nearest(query, items.vectors, items.bias, options.k, options.block, allowed, hidden,
                                   items.longest)  # fmt: skip
     arrays = [
-        _column(batch, "user_id"), _lists(states[:many].numpy(), again), _lists(query[:many].numpy()),
+        _column(batch, "user_id"), *(_column(batch, "known").field(name) for name in KNOWN),
+        _lists(states[:many].numpy()), _lists(query[:many].numpy()),
         _structs(chosen[:many].numpy(), scores[:many].numpy(), items.ids),
         pa.array(chosen[:many, -1].numpy() < FIRST),
     ]  # fmt: skip
@@ -68,7 +70,7 @@ def merged(batches: Iterator[pa.RecordBatch], options: Options, gone: Sequence[i
            ) -> Iterator[pa.RecordBatch]:  # fmt: skip
     """The body of a mapInArrow over user_id, query, items, complete (with segment and hidden, where there are any) of
     users without new events: rows of MERGED, their lists without the items of index `gone` (and those that are in no
-    catalogue any more) and with the best of `new`. An item that changed is both."""
+    catalogue any more) and with the best of `new`, where that changes a list. An item that changed is both."""
     items = the_items(options.root, options.items, options.bundle)
     live = np.ones(len(items.bias), bool)
     live[np.asarray(gone, np.int64)] = False
@@ -76,9 +78,11 @@ def merged(batches: Iterator[pa.RecordBatch], options: Options, gone: Sequence[i
     some = Some(fresh, torch.cat([torch.zeros((FIRST, items.vectors.shape[1])), items.vectors[fresh]]),
                 torch.cat([torch.zeros(FIRST), items.bias[fresh]]))  # fmt: skip
     for batch in batches:
-        for part in _by_segment(batch):
+        for part in _by_segment(_indexed(batch, items.ids)):
             for low in range(0, part.num_rows, options.rows):
-                yield _merged(part.slice(low, options.rows), items, live, some, options)
+                made = _merged(part.slice(low, options.rows), items, live, some, options)
+                if made.num_rows:
+                    yield made
 
 
 class Some:
@@ -104,7 +108,7 @@ class Some:
 
 def _merged(batch: pa.RecordBatch, items: Items, live: np.ndarray, some: Some, options: Options) -> pa.RecordBatch:
     many, width = batch.num_rows, options.k
-    old, scores, sizes, lost = _stored(_column(batch, "items"), items.ids, live)
+    old, scores, sizes, lost = _stored(_column(batch, "items"), live)
     complete = _column(batch, "complete").to_numpy(zero_copy_only=False)
     found, best = old, scores
     if len(some.index):
@@ -122,17 +126,32 @@ def _merged(batch: pa.RecordBatch, items: Items, live: np.ndarray, some: Some, o
     complete = complete & (left < width)
     before, _ = rank.best_of(old, scores, width)
     moved = lost | (found != before).any(1).numpy()
-    became = np.where(~complete & (left < options.least), SPENT, np.where(moved, MOVED, KEPT))
-    arrays = [_column(batch, "user_id"), _structs(found.numpy(), best.numpy(), items.ids), pa.array(complete),
-              pa.array(became)]  # fmt: skip
+    spent = ~complete & (left < options.least)
+    other = np.flatnonzero(spent | moved)
+    arrays = [_column(batch, "user_id").take(pa.array(other)),
+              _structs(found.numpy()[other], best.numpy()[other], items.ids), pa.array(complete[other]),
+              pa.array(np.where(spent, SPENT, MOVED)[other], pa.string())]  # fmt: skip
     return pa.RecordBatch.from_arrays(arrays, schema=MERGED)
 
 
-def _stored(lists: Any, ids: Any, live: np.ndarray) -> tuple[torch.Tensor, torch.Tensor, np.ndarray, np.ndarray]:
-    """(items (B, W), scores (B, W) float64, how many, whether any was lost) of lists by id: those that are `live`."""
-    flat, sizes = lists.flatten(), lists.value_lengths().to_numpy(zero_copy_only=False)
+def _indexed(batch: pa.RecordBatch, ids: Any) -> pa.RecordBatch:
+    """Lists of (item_id, score) as lists of (item, score): indexes in the catalogue, 0 where it is not there. For a
+    whole Arrow batch: a table of all ids is made each time."""
+    lists = _column(batch, "items")
+    flat = lists.flatten()
     index = pc.index_in(flat.field("item_id").cast(ids.type), value_set=ids).fill_null(0)
-    item = index.to_numpy(zero_copy_only=False).astype(np.int64)
+    sizes = lists.value_lengths().to_numpy(zero_copy_only=False)
+    offsets = pa.array(np.concatenate([[0], sizes.cumsum()]), pa.int32())
+    values = pa.StructArray.from_arrays([index, flat.field("score")], names=["item", "score"])
+    place = batch.schema.get_field_index("items")
+    return batch.set_column(place, "items", pa.ListArray.from_arrays(offsets, values))
+
+
+def _stored(lists: Any, live: np.ndarray) -> tuple[torch.Tensor, torch.Tensor, np.ndarray, np.ndarray]:
+    """(items (B, W), scores (B, W) float64, how many, whether any was lost) of lists of `_indexed`: those that are
+    `live`."""
+    flat, sizes = lists.flatten(), lists.value_lengths().to_numpy(zero_copy_only=False)
+    item = flat.field("item").to_numpy(zero_copy_only=False).astype(np.int64)
     stay = (item >= FIRST) & live[item]
     row = np.repeat(np.arange(len(lists)), sizes)[stay]
     score = flat.field("score").to_numpy(zero_copy_only=False)[stay]
@@ -209,11 +228,9 @@ def _padded_rows(rows: torch.Tensor, many: int) -> torch.Tensor:
     return torch.cat([rows, rows.new_zeros((many - len(rows), *rows.shape[1:]))])
 
 
-def _lists(rows: np.ndarray, null: np.ndarray | None = None) -> pa.ListArray:
+def _lists(rows: np.ndarray) -> pa.ListArray:
     offsets = np.arange(len(rows) + 1, dtype=np.int32) * rows.shape[1]
-    flat = pa.array(rows.reshape(-1).astype(np.float32, copy=False))
-    mask = None if null is None else pa.array(null)
-    return pa.ListArray.from_arrays(pa.array(offsets), flat, mask=mask)
+    return pa.ListArray.from_arrays(pa.array(offsets), pa.array(rows.reshape(-1).astype(np.float32, copy=False)))
 
 
 def _structs(chosen: np.ndarray, scores: np.ndarray, ids: Any) -> pa.ListArray:

@@ -26,13 +26,21 @@ def newest(root: str, contract: Table, like: Mapping[str, Any]) -> Manifest | No
 
 
 def read(spark: SparkSession, root: str, contract: Table, manifest: Manifest) -> DataFrame:
-    """All rows: of each key the newest one. Keys of the deltas are few, and travel; rows of the base stay in place."""
-    rows = read_version(spark, root, contract, manifest)
-    for version in reversed(manifest.facts["chain"]):
-        older = read_version(spark, root, contract, versions.load(root, contract, version))
-        moved = F.broadcast(rows.select(*contract.key))
-        rows = older.join(moved, list(contract.key), "left_anti").unionByName(rows)
-    return rows
+    """All rows: of each key the newest one. Keys of the deltas are few, and travel, all of them at once (a join a delta
+    is a Spark job a delta, each time the table is read); rows of the base stay in place."""
+    chain = [*(versions.load(root, contract, v) for v in manifest.facts["chain"]), manifest]
+    base, *deltas = (read_version(spark, root, contract, m) for m in chain)
+    if not deltas:
+        return base
+    key, rows = list(contract.key), base.withColumn("__at", F.lit(0))
+    moved = deltas[0].select(*key, F.lit(1).alias("__newest"))
+    for at, delta in enumerate(deltas, 1):
+        rows = rows.unionByName(delta.withColumn("__at", F.lit(at)))
+        if at > 1:
+            moved = moved.unionByName(delta.select(*key, F.lit(at).alias("__newest")))
+    newest = moved.groupBy(*key).agg(F.max("__newest").alias("__newest")) if len(deltas) > 1 else moved
+    found = rows.join(F.broadcast(newest), key, "left").where(F.col("__at") == F.coalesce("__newest", F.lit(0)))
+    return found.select(*contract.names)
 
 
 @dataclass(frozen=True)
@@ -60,7 +68,7 @@ class States:
 
     def extend(self, moved: DataFrame, item_vectors: str, told: Mapping[str, int]) -> DataFrame:
         """Commit what moved: as a delta, or, where the chain grew too long, with all other rows as a new base. Returns
-        all rows."""
+        all rows. Users are those of USERS, once each, and lists made of these rows are proven to be one a user."""
         t, contract = self.ticket, tables.USER_STATES
         chain = [] if self.last is None else [*self.last.facts["chain"], self.last.version]
         if self.last is not None and len(chain) > self.longest:
@@ -70,7 +78,8 @@ class States:
             )
             chain = []
         facts = {**self.like, "item_vectors": item_vectors, "chain": chain, "users": dict(told)}
-        return read(self.spark, t.root, contract, commit(moved, t, contract, facts=facts))
+        return read(self.spark, t.root, contract, commit(moved, t, contract, facts=facts, keys=False,
+                                                  different=("state", "query")))  # fmt: skip
 
 
 def states(spark: SparkSession, t: Ticket, like: Mapping[str, Any], update: bool, longest: int) -> States:

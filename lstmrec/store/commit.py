@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import unquote, urlparse
@@ -66,15 +66,15 @@ class Staged:
 
 
 def stage(frame: DataFrame, ticket: Ticket, contract: Table, *, buckets: int = 0, apart: str | None = None,
-          one_file_per_partition: bool = False, finish: Callable[[DataFrame], DataFrame] | None = None
-          ) -> Staged:  # fmt: skip
+          one_file_per_partition: bool = False, finish: Callable[[DataFrame], DataFrame] | None = None,
+          different: Sequence[str] = ()) -> Staged:  # fmt: skip
     """Write a frame's files into a new version folder.
 
     Columns must be exactly the contract's (DataError D113). buckets: lay a clustered table out by so many.
     apart: a flag column of the frame; rows that have it are written in the same job but are not of the table; the
     frame may then have more columns. one_file_per_partition: rows are brought together by the partition columns first,
     so that each partition folder gets one file, in the order of `contract.order`; `finish` makes the columns that are
-    too wide to travel, after that.
+    too wide to travel, after that. different: columns of lists whose numbers are all different (and instants are).
     """
     extra = set(frame.columns) ^ set(contract.names) if finish is None else set()
     if extra and (apart is None or not set(contract.names) < set(frame.columns)):
@@ -93,7 +93,7 @@ def stage(frame: DataFrame, ticket: Ticket, contract: Table, *, buckets: int = 0
         frame = finish(frame) if finish else frame
         writer = frame.write.mode("errorifexists").partitionBy(*partitions)
         for column in contract.columns:
-            if column.kind == "array<bigint>":  # instants: all different, a dictionary is tried in vain
+            if column.kind == "array<bigint>" or column.name in different:  # a dictionary is tried in vain
                 writer.option(f"parquet.enable.dictionary#{column.name}.list.element", "false")
         writer.option("maxRecordsPerFile", 0).parquet(place)
     sizes = {p: n for p, n in files.walk(place).items() if not p.rsplit("/", 1)[-1].startswith(("_", "."))}
@@ -113,10 +113,11 @@ def stage(frame: DataFrame, ticket: Ticket, contract: Table, *, buckets: int = 0
 
 def commit(frame: DataFrame, ticket: Ticket, contract: Table, *, rows_in: int | None = None, rows_rejected: int = 0,
            facts: Mapping[str, Any] | None = None, buckets: int = 0, one_file_per_partition: bool = False,
-           finish: Callable[[DataFrame], DataFrame] | None = None, keys: bool = True) -> Manifest:  # fmt: skip
+           finish: Callable[[DataFrame], DataFrame] | None = None, keys: bool = True, different: Sequence[str] = ()
+           ) -> Manifest:  # fmt: skip
     """Stage, verify, seal. rows_in: where given, rows_in = rows_out + rows_rejected is checked (DataError D114)."""
     staged = stage(frame, ticket, contract, buckets=buckets, one_file_per_partition=one_file_per_partition,
-                   finish=finish)  # fmt: skip
+                   finish=finish, different=different)  # fmt: skip
     return seal(staged, ticket, contract, rows_in=rows_in, rows_rejected=rows_rejected, facts=facts, keys=keys)
 
 

@@ -6,8 +6,9 @@ from collections.abc import Callable
 
 from pyspark.sql import DataFrame, SparkSession
 
-from lstmrec import versions
+from lstmrec import files, versions
 from lstmrec.config.run import Config
+from lstmrec.contracts import manifest as manifests
 from lstmrec.contracts import tables
 from lstmrec.contracts.manifest import Manifest
 from lstmrec.frames import carried
@@ -15,14 +16,18 @@ from lstmrec.store import chain, collect
 from lstmrec.store.commit import Ticket, commit
 from lstmrec.store.read import read, read_version
 
+Tower = Callable[[DataFrame, int], DataFrame]
+Write = Callable[[DataFrame, str], DataFrame]
 
-def committed(spark: SparkSession, conf: Config, t: Ticket, tower: Callable[[DataFrame, int], DataFrame],
-              rules: DataFrame | None, again: bool) -> Manifest:  # fmt: skip
+
+def committed(spark: SparkSession, conf: Config, t: Ticket, tower: Tower, rules: DataFrame | None, materialise: Write,
+              again: bool) -> Manifest:  # fmt: skip
     """Commits ITEM_VECTORS, unless a run that was stopped did (and this one is not to do it `again`).
 
     tower(ENCODED_ITEMS, their train events, which the bias is a share of) -> item, item_id, vector, bias. rules: rows
     of `frames.filters.rules`. Facts: those events, the bundle, and `frozen`: 1 where items may be fed to states as an
-    earlier run with this bundle fed them.
+    earlier run with this bundle fed them. In carry modes items that the tower would see as that run's tower saw them
+    keep their rows. Keys are not checked: whoever maps the vectors finds items 2, 3, 4 ... once each, or D701.
     """
     found = versions.find(conf.root, tables.ITEM_VECTORS, t.skip_key)
     if found is not None and not again:
@@ -32,6 +37,24 @@ def committed(spark: SparkSession, conf: Config, t: Ticket, tower: Callable[[Dat
     bundle = versions.current(conf.root, tables.BUNDLE).fingerprint
     last = chain.newest(conf.root, tables.ITEM_VECTORS, {"bundle": bundle}) if carry else None
     before = None if last is None else read_version(spark, conf.root, tables.ITEM_VECTORS, last)
-    made = carried.inputs(tower(encoded, events), before, rules if carry else None)
-    return commit(made, t, tables.ITEM_VECTORS, rows_in=versions.current(conf.root, tables.ENCODED_ITEMS).rows_out,
+    old = None if last is None or last.facts["events"] != events else _catalogue(spark, conf.root, last)
+    if before is None or old is None:
+        rows = carried.inputs(tower(encoded, events), before)
+    else:
+        seen = materialise(carried.unchanged(encoded, old), "items-unchanged")
+        other = encoded.join(seen.where("NOT same").select("item"), "item", "left_semi")
+        rows = carried.kept(before, seen).unionByName(carried.inputs(tower(other, events), before))
+    return commit(carried.audience(rows, rules if carry else None), t, tables.ITEM_VECTORS, keys=False,
+                  rows_in=versions.current(conf.root, tables.ENCODED_ITEMS).rows_out, different=("vector", "input"),
                   facts={"events": events, "bundle": bundle, "frozen": int(last is not None)})  # fmt: skip
+
+
+def _catalogue(spark: SparkSession, root: str, made: Manifest) -> DataFrame | None:
+    """The ENCODED_ITEMS that a version of ITEM_VECTORS was made from; None where it is gone."""
+    name = tables.ENCODED_ITEMS.name
+    for version in reversed(versions.log(root, name)):
+        if files.exists(files.join(versions.folder(root, name, version), manifests.NAME)):
+            found = versions.load(root, tables.ENCODED_ITEMS, version)
+            if found.fingerprint == made.parents.get(name):
+                return read_version(spark, root, tables.ENCODED_ITEMS, found)
+    return None
