@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from lstmrec.config.base import Section
 
@@ -72,6 +72,23 @@ class Ease(Section):
                            "make lists a quarter each")  # fmt: skip
     max_user_items: int = Field(5_000, ge=2, description="users with more distinct items count by this many newest")
     neighbours: int | None = Field(None, ge=1, description="kept an item, by size; null: all")
+
+
+class Als(Section):
+    """Matrix factorisation of counts by alternating least squares; a user's vector is solved from the whole history."""
+
+    kind: Literal["als"]
+    name: str = "als"
+    rank: int = Field(64, ge=1, le=1024, description="numbers a vector")
+    reg: float = Field(0.05, gt=0, description="how far vectors shrink; times the number of the user's (item's) pairs")
+    alpha: float = Field(10.0, gt=0, description="confidence in a pair: 1 + alpha * its events")
+    iterations: int = Field(15, ge=1, description="of both sides")
+    max_items: int = Field(200_000, ge=2, description="the items of most users take part; all their vectors lie in "
+                           "each task that makes lists")  # fmt: skip
+    max_users: int = Field(1_000_000, ge=1, description="of more train users so many, chosen by hash, are fitted on; "
+                           "lists are made for all")  # fmt: skip
+    blocks: int = Field(1, ge=1, description="parts that are fitted side by side. 1: the same bits in every run; more "
+                        "are faster, and sums may differ in their last bits")  # fmt: skip
 
 
 class UpCf(Section):
@@ -148,6 +165,43 @@ class SessionKnn(Section):
                               "each task that makes lists")  # fmt: skip
 
 
+class Table(Section):
+    """Lists of another run: another seed, another width, another config over the same split."""
+
+    kind: Literal["table"]
+    name: str = "table"
+    root: str = Field(description="of that run")
+    version: str | None = Field(None, description="of its recommendations; null: the newest")
+    recommender: str = Field("model", description="whose lists")
+
+
+class Blend(Section):
+    """Lists of other entries, blended."""
+
+    kind: Literal["blend"]
+    name: str = "blend"
+    of: list[str] = Field(min_length=2, description="names of other entries")
+    by: Literal["reciprocal_rank", "score"] = Field(
+        "reciprocal_rank", description="what an item is worth in a list: 1 / (offset + rank); or its score, stretched "
+        "over the list's own items from 1 at the first to 1 / their number at the last"
+    )  # fmt: skip
+    weights: Literal["equal", "fit"] | list[Annotated[float, Field(ge=0)]] = Field(
+        "equal", description="of the parts, in their order; fit: those of the best NDCG on half of the validation users"
+    )
+    depth: int = Field(100, ge=1, description="items of each part's list that count; parts are scored that deep")
+    offset: int = Field(60, ge=0, description="of reciprocal_rank: the larger, the less the first places stand out")
+    k: int = Field(10, ge=1, description="weights are fitted on NDCG at this")
+    users: int = Field(20_000, ge=1, description="weights are fitted on at most so many users, chosen by hash")
+
+    @model_validator(mode="after")
+    def _a_weight_a_part(self) -> Blend:
+        if len(set(self.of)) < len(self.of):
+            raise ValueError(f"of names an entry twice: {self.of}")
+        if isinstance(self.weights, list) and (len(self.weights) != len(self.of) or not sum(self.weights) > 0):
+            raise ValueError(f"weights: one for each of {self.of}, not all 0: {self.weights}")
+        return self
+
+
 Recommender = Annotated[
     ModelRecommender
     | Popularity
@@ -156,11 +210,14 @@ Recommender = Annotated[
     | ItemKnn
     | Rules
     | Ease
+    | Als
     | UpCf
     | TifuKnn
     | Content
     | Profile
     | Markov
-    | SessionKnn,
+    | SessionKnn
+    | Table
+    | Blend,
     Field(discriminator="kind"),
 ]

@@ -8,6 +8,7 @@ from typing import Any
 
 from pydantic import Field, field_validator, model_validator
 
+from lstmrec.config import blends
 from lstmrec.config.base import Section
 from lstmrec.config.clean import CleanConfig
 from lstmrec.config.evaluate import EvaluateConfig, ReportConfig
@@ -100,6 +101,7 @@ class Config(Section):
             raise ValueError(f"score.recommenders: names must be distinct, [a-z][a-z0-9_]*: {names}")
         if strangers := sorted(set(self.candidates.recommenders or []) - set(names)):
             raise ValueError(f"candidates.recommenders {strangers} are none of score.recommenders: {names}")
+        blends.check(self.score, self.root)
         if self.evaluate.baseline not in {*names, "model"}:
             raise ValueError(f"evaluate.baseline {self.evaluate.baseline} is none of score.recommenders: {names}")
         return self

@@ -109,6 +109,11 @@ def segments(users: DataFrame, attribute: str, most: int) -> DataFrame:
     return kept.select("user_id", F.when(F.col("kept"), F.col("segment")).otherwise(F.lit("other")).alias("segment"))
 
 
+def fits(seed: int) -> Column:
+    """Whether weights of blends are fitted on a validation user; the others, about half of all, judge them."""
+    return F.pmod(F.xxhash64(F.lit("fits"), F.lit(seed), F.col("user_id")), F.lit(2)) == 0
+
+
 def effective(wanted: DataFrame, clip: float) -> DataFrame:
     """role, targets, effective (Kish's effective number of targets under their weights, (sum w)^2 / sum w^2: how many
     equally weighted ones would tell as much), clipped (those at the largest weight)."""

@@ -20,7 +20,7 @@ from lstmrec.scoring import reasons, roles, states, udf
 from lstmrec.scoring.fill import Fill, Hands
 from lstmrec.scoring.options import Options
 from lstmrec.scoring.states import States
-from lstmrec.store import asked, buckets, chain, collect, door, outputs
+from lstmrec.store import asked, buckets, chain, collect, door, lent, outputs
 from lstmrec.store import vectors as vectors_of
 from lstmrec.store.commit import Ticket, seal, stage
 from lstmrec.store.read import read
@@ -35,7 +35,7 @@ SECTIONS = ("seed", "as_of", "score.k", "score.roles", "score.recommenders", "sc
             "clean.unicode")  # fmt: skip
 VERSION = 3
 SPARK = True
-sources, owed = asked.sources, outputs.owed
+sources, owed = lent.sources, outputs.owed
 
 
 def run(spark: SparkSession, conf: Config) -> Manifest:
@@ -48,7 +48,8 @@ def run(spark: SparkSession, conf: Config) -> Manifest:
             fill = filled(spark, conf, t, d, again=made is not None)
             staged = stage(roles.together(list(fill.parts())), t, tables.RECOMMENDATIONS)
             rows, facts = roles.proven(fill.users, staged.rows, names, collect.rows)
-            facts |= {"filters": dict(fill.asked.facts), "because": reasons.cost(fill.reasoned, collect.rows)}
+            facts |= {"filters": dict(fill.asked.facts), "because": reasons.cost(fill.reasoned, collect.rows),
+                      "fitted": dict(fill.hands.told), "seconds": fill.seconds}  # fmt: skip
             facts["told"] |= reasons.told(facts["because"])
             made = seal(staged, t, tables.RECOMMENDATIONS, rows_in=rows, facts=facts, keys=False)  # proven just now
         files.remove(buckets.folder(t))
@@ -78,7 +79,7 @@ def filled(spark: SparkSession, conf: Config, t: Ticket, d: Desk, again: bool) -
         before = chain.states(spark, t, {"bundle": bundle.fingerprint, "hides": hides}, s.mode == "update", s.compact)
         carry = States(encoded, words, static, profiles, rules.whom, hides, states.of(options, s.k, s.margin),
                        vectors.rows_out, before, d.materialise, kept, collect.rows)  # fmt: skip
-    hands = Hands(d.materialise, kept, collect.empty, KINDS, Shown, fallback.score)
+    hands = Hands(d.materialise, kept, collect.empty, KINDS, Shown, fallback.score, *lent.hands(spark, conf, d))
     ends = {r["role"]: r["time"] for r in collect.rows(cuts)}
     return Fill(conf, split, encoded, sequences, people, users, ends, rows, rules, options, bundle.fingerprint,
                 t.parents["split"], hands, carry)  # fmt: skip

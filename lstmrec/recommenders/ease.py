@@ -3,6 +3,7 @@ autoencoders for sparse data")."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
 
 from pyspark.sql import DataFrame
@@ -11,15 +12,18 @@ from pyspark.sql import functions as F
 from lstmrec.config.recommenders import Ease
 from lstmrec.recommenders import ease_solve, grid, item_knn, lists
 
+#: What `fit` is given beside the events. keep: (frame, name) -> the same, written down, since it is used thrice.
+WANTS = ("keep",)
 
-def fit(events: DataFrame, entry: Ease) -> dict[str, DataFrame]:
+
+def fit(events: DataFrame, entry: Ease, keep: Callable[[DataFrame, str], DataFrame]) -> dict[str, DataFrame]:
     """`weights`: id (from 0 in the order of ties), item_id, keys, weights (2^-20) of the `max_items` items that most
     users have; keys null: weights holds one for every item. Counts are made part by part of the catalogue, the inverse
     in one task."""
     pairs = grid.newest(events, entry.max_user_items)
     order = [-F.col("users"), *lists.ties()]
     users = pairs.groupBy("item_id").agg(F.count(F.lit(1)).alias("users"))
-    ids = grid.numbered(users.orderBy(*order).limit(entry.max_items).select("item_id"))
+    ids = keep(grid.numbered(users.orderBy(*order).limit(entry.max_items).select("item_id")), f"{entry.name}-ids")
     counts = item_knn.parted(item_knn.baskets(pairs, ids)).repartition("part").mapInArrow(
         ease_solve.gram, ease_solve.COUNTS_DDL
     )  # fmt: skip

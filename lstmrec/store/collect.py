@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from pyspark.sql import DataFrame, Row
 from pyspark.sql import functions as F
 
@@ -16,6 +18,11 @@ def rows(frame: DataFrame, most: int = _MOST) -> list[Row]:
     if len(found) > most:
         raise ResourceError("R110", f"more than {most:,} rows asked for on the driver")
     return list(found)
+
+
+def dicts(frame: DataFrame) -> list[dict[str, Any]]:
+    """`rows` as dicts."""
+    return [r.asDict() for r in rows(frame)]
 
 
 def count(frame: DataFrame) -> int:

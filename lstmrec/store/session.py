@@ -77,3 +77,21 @@ def parallelism(spark: SparkSession) -> int:
         return max(int(spark.sparkContext.defaultParallelism), 1)
     except (PySparkAttributeError, PySparkNotImplementedError):
         return 2
+
+
+@contextmanager
+def checkpoints(spark: SparkSession, place: str) -> Iterator[None]:
+    """MLlib cuts its lineages in a folder of ours for as long as this lasts: uncut, 25 rounds of ALS overflow the stack
+    of the JVM (seen). Not where the session will not say (Spark Connect): its server sees to it."""
+    try:
+        context = spark.sparkContext
+    except (PySparkAttributeError, PySparkNotImplementedError):
+        yield
+        return
+    before = context.getCheckpointDir()
+    context.setCheckpointDir(place)
+    try:
+        yield
+    finally:
+        if before is not None:
+            context.setCheckpointDir(before.rsplit("/", 1)[0])

@@ -15,12 +15,13 @@ KINDS = [entry.model_fields["kind"].annotation for entry in get_args(get_args(Re
 
 @pytest.mark.parametrize("kind", [get_args(kind)[0] for kind in KINDS])
 def test_an_entry_is_called_by_its_kind_and_says_what_it_takes(kind: str) -> None:
-    entry: Any = TypeAdapter(Recommender).validate_python({"kind": kind})
+    needed: dict[str, Any] = {"table": {"root": "r"}, "blend": {"of": ["a", "b"]}}.get(kind, {})
+    entry: Any = TypeAdapter(Recommender).validate_python({"kind": kind, **needed})
     assert entry.name == kind
     fields = {name: field for name, field in type(entry).model_fields.items() if name not in ("kind", "name")}
     assert all(field.description for field in fields.values())
     with pytest.raises(ValidationError):
-        TypeAdapter(Recommender).validate_python({"kind": kind, "neighbors": 1})
+        TypeAdapter(Recommender).validate_python({"kind": kind, **needed, "neighbors": 1})
 
 
 def test_sessions_by_gaps_ask_for_a_clock(tmp_path: Any) -> None:

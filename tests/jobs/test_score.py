@@ -23,9 +23,10 @@ TESTED = [f"u{i}" for i in range(6)]
 recommend = fill.udf.recommend
 
 
-def a_root(root: Path, n_items: int = 30, **asked: Any) -> Any:
+def a_root(root: Path, n_items: int = 30, validated: bool = False, **asked: Any) -> Any:
     """Twenty-two users: u4 has nothing at all, u1 only demographics, u0 .. u5 have a test event; some events are of an
-    item that is in no catalogue. Even users live north, every third south, the others nowhere."""
+    item that is in no catalogue. Even users live north, every third south, the others nowhere. validated: u0 .. u5 have
+    a validation event, too."""
     bundles.seal_bundle(root, worlds.net(**{**worlds.RICH, "history": "learn"}))
     encoded = bundles.encoded(n_items)
     bundles.seal(root, tables.ENCODED_ITEMS, encoded)
@@ -41,11 +42,12 @@ def a_root(root: Path, n_items: int = 30, **asked: Any) -> Any:
             r |= {"items": [min(i, 1) for i in r["items"]], "before_items": [0 for _ in r["before_items"]]}
     more = {c.name: [] if c.kind.startswith("array") else 0 for c in tables.SEQUENCES.columns}
     made = [{**more, **r, "role": role, "n_before": sum(i > 0 for i in r["before_items"])}
-            for role in ("test", "serve") for r in rows if role == "serve" or r["user_id"] in TESTED]  # fmt: skip
+            for role in tables.ROLES[1:] for r in rows if role == "serve" or r["user_id"] in TESTED]  # fmt: skip
     bundles.seal(root, tables.SEQUENCES, made)
     events = [(u, f"item {2 + (3 * i + j * j) % 28}", "train", j) for i, u in enumerate(users) if u not in ("u1", "u4")
               for j in range(1 + i % 7)]  # fmt: skip
     events += [("u7", "item 99", "train", 6)] + [(u, "item 9", "test", 7) for u in TESTED]
+    events += [(u, f"item {5 + i % 3}", "validation", 7) for i, u in enumerate(TESTED) if validated]
     split = [{"user_id": u, "item_id": i, "event_type": "e", "time": (100 * j + k) * 1_000_000, "row_hash": k,
               "role": role, "index": j} for k, (u, i, role, j) in enumerate(events)]  # fmt: skip
     bundles.seal(root, tables.SPLIT, split)

@@ -10,6 +10,7 @@ from lstmrec.config.recommenders import Ease
 from lstmrec.recommenders import ease
 from tests.recommenders import logs
 
+KEEP = {"keep": lambda frame, name: frame}
 USERS = [f"u{i}" for i in range(12)] + ["stranger"]
 
 
@@ -40,7 +41,7 @@ def test_equals_the_closed_form(
         return sorted((i for i in chosen if votes[i] > 0), key=lambda i: (-votes[i], tie[i], i))
 
     entry = Ease(kind="ease", l2=l2, max_items=most_items, max_user_items=most, neighbours=neighbours)
-    got = logs.run(spark, ease, entry, rows, USERS, None, 5, hide)
+    got = logs.run(spark, ease, entry, rows, USERS, None, 5, hide, KEEP)
     assert logs.names(got) == logs.filled(USERS, rows, tie, own, 5, hide)
     assert sum(reason == "history" for _, reason in got.values()) > 5
 
@@ -48,6 +49,6 @@ def test_equals_the_closed_form(
 def test_scores_are_sums_of_weights(spark: Any) -> None:
     rows = [("u0", "a", 0, None, "train", 0), ("u0", "b", 1, None, "train", 1), ("u1", "a", 0, None, "train", 0),
             ("u2", "a", 5, None, "test", 0)]  # fmt: skip
-    got = logs.run(spark, ease, Ease(kind="ease", l2=1.0), rows, ["u2"], None, 1, True)
+    got = logs.run(spark, ease, Ease(kind="ease", l2=1.0), rows, ["u2"], None, 1, True, KEEP)
     # X'X + I = [[3, 1], [1, 2]], its inverse [[2, -1], [-1, 3]] / 5: having a says 1/3 for b.
     assert got == {"u2": ([("b", pytest.approx(1 / 3, abs=2**-20))], "history")}
