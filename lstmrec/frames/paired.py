@@ -10,15 +10,15 @@ from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
 
-def differences(means: DataFrame, metric: str, base: str) -> DataFrame:
-    """`base` minus every other recommender over the same users, paired by resample, of slice all: base, recommender,
+def differences(means: DataFrame, metric: str, base: str, slice_: str = "all") -> DataFrame:
+    """`base` minus every other recommender over the same users, paired by resample, of one slice: base, recommender,
     role, value, low, high (2.5 % and 97.5 % of the resamples), p.
 
     p: two-sided, of no difference: the share of resamples that lie at least as far from the value as it lies from 0,
     the value itself counted as one (Efron and Tibshirani 1993, chapter 16; for rankings Smucker, Allan and Carterette
     2007), so at least 1 / (resamples + 1); null without resamples.
     """
-    rows = means.where(F.col("slice") == "all").select("recommender", "role", "resample", F.col(metric).alias("v"))
+    rows = means.where(F.col("slice") == slice_).select("recommender", "role", "resample", F.col(metric).alias("v"))
     ours = rows.where(F.col("recommender") == base).select("role", "resample", F.col("v").alias("ours"))
     theirs = rows.where(F.col("recommender") != base).join(ours, ["role", "resample"], "inner")
     gap = theirs.withColumn("gap", F.col("ours") - F.col("v")).groupBy("recommender", "role")
@@ -31,6 +31,7 @@ def differences(means: DataFrame, metric: str, base: str) -> DataFrame:
 def gaps(means: DataFrame, metric: str) -> DataFrame:
     """How unlike groups are served: recommender, role, family (`history`, `segment` ...), best and worst (its groups
     with the highest and the lowest mean, at equal means the first by name), and best minus worst as value, low, high.
+    Family `weights`, halves of the users by hash, is none.
 
     Groups are those of slices FAMILY:GROUP, and repeat and explore. Which two they are is fixed by the value.
     """
@@ -39,7 +40,7 @@ def gaps(means: DataFrame, metric: str) -> DataFrame:
     )
     keys = ["recommender", "role", "family"]
     rows = means.select("recommender", "role", "slice", "resample", F.col(metric).alias("v"), family.alias("family"))
-    rows = rows.where(F.col("family").isNotNull())
+    rows = rows.where("family <> 'weights'")
     plain = rows.where("resample = 0 AND v IS NOT NULL").groupBy(*keys)
     ends = plain.agg(
         F.min(F.struct(-F.col("v"), F.col("slice"))).alias("top"), F.min(F.struct("v", "slice")).alias("low"),

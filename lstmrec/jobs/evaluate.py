@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from typing import Any
 
 from pyspark.sql import DataFrame, SparkSession
-from pyspark.sql import functions as F
 
 from lstmrec import versions
+from lstmrec.config import blends
 from lstmrec.config.run import Config
 from lstmrec.contracts import tables
 from lstmrec.contracts.errors import DataError
@@ -33,6 +33,7 @@ SECTIONS = ("seed", "as_of", "split", "sequence", "profile", "train.model", "sco
             "evaluate")  # fmt: skip
 VERSION = 3
 SPARK = True
+_rows = collect.dicts
 
 
 def run(spark: SparkSession, conf: Config) -> Manifest:
@@ -47,19 +48,23 @@ def run(spark: SparkSession, conf: Config) -> Manifest:
         raise DataError("D801", "no list of validation or test was scored", "table recommendations",
                         "add test to score.roles")  # fmt: skip
     asked, items = evaluation.asked(e, popular is not None, conf.has_clock), known["encoded_items"]
-    widths = [int(width) for _, width in items.facts.get("vectors", [])]
+    fitted, widths = blends.fitted(conf.score.recommenders), [int(w) for _, w in items.facts.get("vectors", [])]
     with desk(t) as d:
-        wanted = d.materialise(evaluation.wanted(e, frames, popular), "targets", "role")
+        wanted = d.materialise(evaluation.wanted(e, frames, popular, conf.seed if fitted else None),
+                               "targets", "role")  # fmt: skip
         every = metrics.judged(frames["recommendations"], wanted, names, conf.seed)
         means = d.materialise(metrics.resampled(every, asked), "means")
         rows = evaluation.figures(e, means, wanted, frames, items.rows_out, widths, conf.seed)
-        table = d.materialise(rows.withColumn("protocol", F.lit(summary.protocol(conf))).coalesce(1), "metrics")
+        rows = evaluation.told(rows, summary.protocol(conf), [b.name for b in fitted])
+        table = d.materialise(rows.coalesce(1), "metrics")
         whole = means.where("slice = 'all' AND resample = 0")
         against = paired.differences(means, f"ndcg_{k}", e.baseline)
-        facts = judged.facts(conf, k, _rows(table), paired.holm(_rows(against)), _rows(whole)) | {
+        gains = [x for b in fitted for x in _rows(paired.differences(means, f"ndcg_{k}", b.name, blends.JUDGED))]
+        lines = _rows(table)
+        facts = judged.facts(conf, k, lines, paired.holm(_rows(against)), _rows(whole)) | {
             "gaps": _rows(paired.gaps(means, f"ndcg_{k}")), "data": _rows(metrics.size(frames["split"]))[0],
             "ips": _rows(targets.effective(wanted, e.ips.clip)) if e.ips else [],
-            **measured(conf, k, d, frames, known),
+            "blends": judged.blended(fitted, k, lines, gains), **measured(conf, k, d, frames, known),
         }  # fmt: skip
         if any(role == "test" for _, role in names):
             line = {"bundle": known["bundle"].fingerprint, "protocol": summary.protocol(conf), "as_of": conf.as_of}
@@ -78,10 +83,6 @@ def measured(conf: Config, k: int, d: Desk, frames: dict[str, DataFrame], known:
         lambda users, every, own: lists.filled(users, None, lists.popular(every, s.k, hide), own, s.k, hide),
     )  # fmt: skip
     return {"probes": probes.walk(bench, k), "cold": cold.walk(bench), "because": faithful.walk(bench)}
-
-
-def _rows(frame: DataFrame) -> list[dict[str, Any]]:
-    return [r.asDict() for r in collect.rows(frame)]
 
 
 def main(argv: Sequence[str] | None = None) -> int:

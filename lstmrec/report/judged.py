@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from lstmrec.config.blends import FITTED, JUDGED
+from lstmrec.config.recommenders import Blend
 from lstmrec.config.run import Config
 from lstmrec.contracts.manifest import Manifest
 from lstmrec.report import summary
@@ -35,6 +37,29 @@ def facts(conf: Config, k: int, rows: Sequence[Mapping[str, Any]], differences: 
         "told": summary.told(test, k) | against(differences, test, k),
         **summary.beats(test, conf, k),
     }
+
+
+def blended(blends: Sequence[Blend], k: int, rows: Iterable[Mapping[str, Any]],
+            differences: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:  # fmt: skip
+    """What fitting weights gained, of each blend: name, best (its part of the highest NDCG where weights were fitted,
+    so that who is best is not chosen where it is judged), fitted and judged (NDCG at k of both on either half of the
+    validation users), gain (blend minus best on the half that judges: value, low, high, p).
+
+    rows: METRICS; differences: of `paired.differences` on that half.
+    """
+    of = {(r["recommender"], r["slice"]): r["value"] for r in rows
+          if (r["role"], r["metric"], r["k"]) == ("validation", "ndcg", k)}  # fmt: skip
+    gaps = {(d["base"], d["recommender"]): d for d in differences if d["role"] == "validation"}
+    out = []
+    for blend in blends:
+        best = summary.best({n: {"ndcg": of[n, FITTED]} for n in blend.of if (n, FITTED) in of}, blend.of, "ndcg")
+        if best is None or (gap := gaps.get((blend.name, best))) is None:
+            continue
+        halves = {part: {n: of[n, slice_] for n in (blend.name, best)}
+                  for part, slice_ in (("fitted", FITTED), ("judged", JUDGED))}  # fmt: skip
+        gain = {name: gap[name] for name in ("value", "low", "high", "p")}
+        out.append({"name": blend.name, "best": best, **halves, "gain": gain})
+    return out
 
 
 def against(differences: Iterable[Mapping[str, Any]], test: Mapping[str, Mapping[str, float]], k: int

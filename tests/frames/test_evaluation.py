@@ -32,3 +32,17 @@ def test_wanted_follows_the_config(spark):
     assert {t["item_id"]: t["weight"] / 2**20 for t in row["targets"]}["z"] < 1.2
     assert sorted(row["slices"]) == ["history:short", "segment:old", "user:warm", "user_age:middle"]
     assert row["at"] - row["since"] == 60 * DAY
+    halved = told(evaluation.wanted(conf, frames, "pop", 4))
+    halves = {key: [x for x in row["slices"] if x.startswith("weights:")] for key, row in halved.items()}
+    assert {role for role, _ in halves} == {"validation", "test"}
+    assert all(len(found) == (role == "validation") for (role, _), found in halves.items())
+
+
+def test_a_blend_says_that_it_was_fitted_on_half_of_validation(spark):
+    slices = ("all", "history:short", "weights:fitted", "weights:judged")
+    rows = [(n, role, s) for n in ("blend", "model") for role in ("validation", "test") for s in slices]
+    frame = spark.createDataFrame(rows, "recommender string, role string, slice string")
+    got = evaluation.told(frame, "plain", ["blend"]).collect()
+    fitted = {(r["recommender"], r["role"], r["slice"]) for r in got if r["protocol"] != "plain"}
+    assert fitted == {("blend", "validation", s) for s in slices[:3]}
+    assert {r["protocol"] for r in got} == {"plain", "plain; weights fitted on half of validation"}

@@ -17,7 +17,8 @@ def means(spark: Any, resamples: int = 39) -> tuple[Any, dict[tuple[str, str], n
     rng = np.random.default_rng(4)
     shared, drawn, rows = rng.normal(0, 0.1, resamples), {}, []
     for name, value in (("model", 0.5), ("pop", 0.4), ("knn", 0.48)):
-        for part, shift in (("all", 0.0), ("history:short", -0.1), ("history:long", 0.2), ("repeat", 0.1)):
+        for part, shift in (("all", 0.0), ("history:short", -0.1), ("history:long", 0.2), ("repeat", 0.1),
+                            ("weights:fitted", 0.9), ("weights:judged", -0.4)):  # fmt: skip
             own = np.concatenate([[value + shift], value + shift + shared + rng.normal(0, 0.02, resamples)])
             drawn[name, part] = own
             rows += [(name, "test", part, i, 10, float(v)) for i, v in enumerate(own)]
@@ -36,6 +37,8 @@ def test_differences_are_paired_and_tested(spark):
     assert got["pop"]["p"] == 1 / 40 < got["knn"]["p"]
     other = {r["recommender"]: r["value"] for r in paired.differences(frame, "ndcg_10", "pop").collect()}
     assert other == {"model": pytest.approx(-0.1), "knn": pytest.approx(-0.08)}
+    part = {r["recommender"]: r["value"] for r in paired.differences(frame, "ndcg_10", "model", "repeat").collect()}
+    assert part == {n: pytest.approx(drawn["model", "repeat"][0] - drawn[n, "repeat"][0]) for n in ("pop", "knn")}
 
 
 def test_no_resamples_give_no_p(spark):
@@ -47,7 +50,7 @@ def test_no_resamples_give_no_p(spark):
 def test_gaps_are_between_the_best_and_the_worst_group(spark):
     frame, drawn = means(spark)
     got = {r["recommender"]: r for r in paired.gaps(frame, "ndcg_10").collect()}
-    assert set(got) == {"model", "pop", "knn"}  # repeat stands alone: no family
+    assert set(got) == {"model", "pop", "knn"}  # repeat stands alone, and halves by hash are no groups
     row = got["knn"]
     assert (row["family"], row["best"], row["worst"]) == ("history", "history:long", "history:short")
     gap = drawn["knn", "history:long"] - drawn["knn", "history:short"]

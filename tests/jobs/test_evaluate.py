@@ -23,9 +23,11 @@ from tests import made
 @pytest.fixture(scope="module")
 def done(spark, tmp_path_factory):
     path = tmp_path_factory.mktemp("root")
-    made.root(path)
+    made.root(path, recommenders=[*made.FIGURES, "blend"])
+    blend = {"kind": "blend", "of": ["popularity", "model"], "weights": "fit"}
     conf = made.config(path, evaluate={"bootstrap": 20, "repeats": True, "ks": [2, 10], "ips": {"clip": 0.5},
-                                       "baseline": "popularity"})  # fmt: skip
+                                       "baseline": "popularity"},
+                       score={"recommenders": [*({"kind": kind} for kind in made.FIGURES), blend]})  # fmt: skip
     return path, conf, door.walk(evaluate, conf, spark=spark)
 
 
@@ -43,7 +45,19 @@ def test_figures_are_the_plain_ones(done):
     assert got["model", "test", "all", "coverage", 10] == pytest.approx(3 / 4)
     assert got["model", "test", "explore", "hr", 10] == pytest.approx(0.5)
     assert ("model", "test", "repeat", "hr", 10) not in got  # nobody chose again what they had
-    assert {r["protocol"] for r in rows} == {summary.protocol(conf)}
+    assert {r["protocol"] for r in rows if r["recommender"] != "blend"} == {summary.protocol(conf)}
+
+
+def test_a_blend_says_whom_its_weights_were_fitted_on(done):
+    _, conf, outcome = done
+    rows = [r for r in lookup.select(conf.root, outcome.manifest, tables.METRICS.names) if r["recommender"] == "blend"]
+    plain, fitted = summary.protocol(conf), f"{summary.protocol(conf)}; weights fitted on half of validation"
+    assert {r["protocol"] for r in rows if r["role"] == "test"} == {plain}
+    assert {r["protocol"] for r in rows if r["role"] == "validation" and r["slice"] == "all"} == {fitted}
+    # 718 alone has a target in validation, so one half is empty and nothing can be said of a gain
+    halves = {r["slice"]: r["protocol"] for r in rows if r["slice"].startswith("weights:")}
+    assert halves in ({"weights:fitted": fitted}, {"weights:judged": plain})
+    assert outcome.manifest.facts["blends"] == []
 
 
 def test_beyond_hits_groups_and_propensities(done):
@@ -62,7 +76,7 @@ def test_beyond_hits_groups_and_propensities(done):
     assert got["model", "test", "all", "ips_recall", 2] == pytest.approx(1.0, abs=1e-6)
     assert got["model", "test", "all", "snips_recall", 2] == pytest.approx(2 / (2 + 2**0.5), abs=1e-6)
     # 718 is known for 3 days, 007 for 8
-    groups = {k[2] for k in got}
+    groups = {k[2] for k in got if not k[2].startswith("weights:")}
     users = {"history:short", "user:warm", "user_age:new"}
     assert groups == {"all", "explore", *users, "item:cold", "item:warm", "item_age:new"}
     assert got["model", "test", "item:cold", "hr", 10] == 1 and got["model", "test", "item:warm", "hr", 10] == 0
@@ -88,7 +102,7 @@ def test_facts_hold_what_others_print(done):
     assert facts["data"] == {"users": 2, "items": 4, "events": 6}
     assert (facts["beats_popularity"], facts["beats_item_knn"], facts["beats_personal"]) == (True, True, True)
     assert facts["without_list"] == {}
-    assert {d["recommender"] for d in facts["differences"]} == {"model", "personal", "item_knn"}
+    assert {d["recommender"] for d in facts["differences"]} == {"model", "personal", "item_knn", "blend"}
     assert all(0 < d["p"] <= d["p_holm"] <= 1 and d["base"] == "popularity" for d in facts["differences"])
     assert facts["test"]["model"]["hr_10"] == pytest.approx(0.5)
     assert door.line("evaluate", outcome).startswith("evaluate   ok    ")

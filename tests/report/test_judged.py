@@ -2,6 +2,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
+from lstmrec.config.recommenders import Blend
 from lstmrec.contracts import tables
 from lstmrec.contracts.manifest import DataFile
 from lstmrec.report import judged
@@ -39,3 +42,18 @@ def test_facts_are_what_others_read():
     assert got["test"]["model"]["ndcg_10"] == got["validation"]["model"]["ndcg_10"] == 0.41
     assert got["beats_popularity"] is True and got["beats_item_knn"] is False
     assert list(got["told"]) == ["ndcg@10 item_knn", "ndcg@10 model", "ndcg@10 personal", "model - item_knn"]
+
+
+def test_a_blend_is_held_against_the_part_that_was_best_where_it_was_fitted():
+    """b is better on the half that judges, but that is not known when it is chosen."""
+    of = {"blend": (0.5, 0.4), "a": (0.45, 0.3), "b": (0.4, 0.35), "c": (0.9, 0.9)}
+    rows = [{"role": "validation", "metric": "ndcg", "k": 10, "recommender": n, "slice": f"weights:{half}", "value": v}
+            for n, values in of.items() for half, v in zip(("fitted", "judged"), values, strict=True)]  # fmt: skip
+    rows += [{**r, "role": "test", "value": 9.0} for r in rows] + [{**r, "k": 5, "value": 9.0} for r in rows]
+    gain = {"low": 0.01, "high": 0.2, "p": 0.1}
+    gaps = [{"base": "blend", "recommender": n, "role": "validation", "value": 0.4 - of[n][1], **gain} for n in "abc"]
+    blend = Blend(kind="blend", of=["a", "b"], weights="fit")
+    (got,) = judged.blended([blend], 10, rows, gaps)
+    assert got == {"name": "blend", "best": "a", "fitted": {"blend": 0.5, "a": 0.45},
+                   "judged": {"blend": 0.4, "a": 0.3}, "gain": {"value": pytest.approx(0.1), **gain}}  # fmt: skip
+    assert judged.blended([blend], 10, [], gaps) == [] == judged.blended([blend], 10, rows, [])
