@@ -20,20 +20,8 @@ NEEDS = (
     tables.BUNDLE, tables.RECOMMENDATIONS, tables.METRICS,
 )  # fmt: skip
 GIVES = (tables.REPORT,)
-SECTIONS = (
-    "as_of",
-    "seed",
-    "clean",
-    "split",
-    "normalise",
-    "profile",
-    "sequence",
-    "train",
-    "score",
-    "evaluate",
-    "report",
-    "publish",
-)
+SECTIONS = ("as_of", "seed", "clean", "split", "normalise", "profile", "sequence", "train", "score", "evaluate",
+            "report", "publish")  # fmt: skip
 VERSION = 1
 SPARK = False
 

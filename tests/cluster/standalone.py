@@ -46,13 +46,15 @@ class Cluster:
         """scripts/submit.sh JOB against this cluster."""
         command = ["bash", str(ROOT / "scripts" / "submit.sh"), job, "--master", self.url, *arguments]
         env = {**_environment(), "PROPERTIES": str(self.properties), **environment}
-        return subprocess.run(command, env=env, cwd=self.folder, capture_output=True, text=True, timeout=1800, check=False)
+        return subprocess.run(command, env=env, cwd=self.folder, capture_output=True, text=True, timeout=1800,
+                              check=False)  # fmt: skip
 
 
 def _environment() -> dict[str, str]:
     """The hosts' own Python is this one, unless an archive brings another."""
-    return {**os.environ, "SPARK_HOME": str(SPARK_HOME), "SPARK_LOCAL_IP": "127.0.0.1", "PYSPARK_PYTHON": sys.executable,
-            "PYSPARK_DRIVER_PYTHON": sys.executable, "PYTHONPATH": str(ROOT)}  # fmt: skip
+    return {**os.environ, "SPARK_HOME": str(SPARK_HOME), "SPARK_LOCAL_IP": "127.0.0.1",
+            "PYSPARK_PYTHON": sys.executable, "PYSPARK_DRIVER_PYTHON": sys.executable,
+            "PYTHONPATH": str(ROOT)}  # fmt: skip
 
 
 def _free_port() -> int:

@@ -84,7 +84,7 @@ def environment(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.mark.horovod
 @pytest.mark.timeout(3600)
 def test_the_whole_road_from_a_packed_environment(source: Path, environment: Path, tmp_path: Path) -> None:
-    """All nine jobs by spark-submit, the training's two ranks on the executors; tables as in local mode, bit for bit."""
+    """All nine jobs by spark-submit, the training's two ranks on executors; tables as in local mode, bit for bit."""
     ranks = {"ranks": 2, "comm": "horovod", "reader": "petastorm"}
     there = write_config(tmp_path / "there", source, launch="on_spark", network="lo", **ranks)
     here = write_config(tmp_path / "here", source, launch="horovodrun", **ranks)

@@ -40,8 +40,11 @@ def test_the_tree_runs_from_where_it_is_moved_to(pack: ModuleType, tmp_path: Pat
     site = pack.copy_interpreter(tmp_path / "made")
     assert pack.copy_distribution("typing_extensions", site) > 0
     (tmp_path / "made").rename(tmp_path / "moved")
-    code = ("import json, ssl, sqlite3, sys, typing_extensions as t, importlib.metadata as m; assert sys.prefix in t.__file__;"
-            "print(sys.prefix, m.version('typing_extensions'), [p for p in sys.path if not p.startswith(sys.prefix)])")  # fmt: skip
+    code = (
+        "import json, ssl, sqlite3, sys, typing_extensions as t, importlib.metadata as m; "
+        "assert sys.prefix in t.__file__; foreign = [p for p in sys.path if not p.startswith(sys.prefix)]; "
+        "print(sys.prefix, m.version('typing_extensions'), foreign)"
+    )
     python = tmp_path / "moved" / "bin" / "python"
     said = subprocess.run([str(python), "-I", "-c", code], capture_output=True, text=True, check=True, env={}).stdout
     assert said.split() == [str(tmp_path / "moved"), importlib.metadata.version("typing_extensions"), "[]"]

@@ -3,6 +3,7 @@ from __future__ import annotations
 import re
 import shlex
 import subprocess
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -26,7 +27,7 @@ def option(call: list[str], name: str) -> str:
 
 
 def confs(call: list[str]) -> dict[str, str]:
-    given = [b for a, b in zip(call, call[1:], strict=False) if a == "--conf"]
+    given = [b for a, b in pairwise(call) if a == "--conf"]
     return dict(x.split("=", 1) for x in given)
 
 
@@ -40,15 +41,17 @@ def test_all_are_the_nine_doors_in_order() -> None:
 
 
 def test_in_client_mode_configs_stay_and_executors_unpack_a_python() -> None:
-    (call,) = calls("score", "--master", "spark://h:7077", "--env", "e.tar.gz", "--config", "a/shop.yaml", "--set", "seed=2")
+    (call,) = calls(
+        "score", "--master", "spark://h:7077", "--env", "e.tar.gz", "--config", "a/shop.yaml", "--set", "seed=2"
+    )
     assert option(call, "--archives") == "e.tar.gz#environment" and "--files" not in call
     assert confs(call)["spark.pyspark.python"] == "./environment/bin/python"
     assert call[-4:] == ["--config", "a/shop.yaml", "--set", "seed=2"]
 
 
 def test_in_cluster_mode_configs_travel_and_urls_do_not() -> None:
-    (call,) = calls("clean", "--master", "yarn", "--deploy-mode", "cluster", "--env", "e.tar.gz", "--config", "a/shop.yaml",
-                    "--config", "s3://b/more.yaml", "--config", "b/last.yaml")  # fmt: skip
+    (call,) = calls("clean", "--master", "yarn", "--deploy-mode", "cluster", "--env", "e.tar.gz",
+                    "--config", "a/shop.yaml", "--config", "s3://b/more.yaml", "--config", "b/last.yaml")  # fmt: skip
     assert option(call, "--files") == "a/shop.yaml,b/last.yaml"
     assert call[-6:] == ["--config", "shop.yaml", "--config", "s3://b/more.yaml", "--config", "last.yaml"]
     assert confs(call)["spark.yarn.appMasterEnv.PYSPARK_PYTHON"] == "./environment/bin/python"
