@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
+from pyarrow.compute import take
 
 from lstmrec.recommenders.ranker import SCHEMA, Ints
 
@@ -78,7 +79,7 @@ class Items:
         return Items(
             whose[row], part, weight.astype(np.int64), np.arange(len(row)) - at[row], worth(row, scores, by, offset),
             items.field("tie").to_numpy(zero_copy_only=False), place_of[coded.indices.to_numpy(zero_copy_only=False)],
-            coded.dictionary.take(order),
+            take(coded.dictionary, order),
         )  # fmt: skip
 
     def distinct(self) -> tuple[Ints, Ints]:
@@ -105,7 +106,7 @@ def best(batches: Iterator[pa.RecordBatch], by: str, offset: int, k: int | None)
             among = np.arange(len(user)) - np.searchsorted(user, user)
             order, user = order[among < k], user[among < k]
         ends = np.searchsorted(user, np.arange(batch.num_rows + 1)).astype(np.int32)
-        names = items.names.take(pa.array(items.code[first][order]))
+        names = take(items.names, pa.array(items.code[first][order]))
         scores = pa.array((votes[order] / float(UNIT * WEIGHTS)).astype(np.float32))
         pairs = pa.StructArray.from_arrays([names.cast(pa.string()), scores], names=["item_id", "score"])
         yield pa.RecordBatch.from_arrays([batch.column("user_id"), pa.ListArray.from_arrays(ends, pairs)],
@@ -125,7 +126,7 @@ def figures(batches: Iterator[pa.RecordBatch], grid: Sequence[Sequence[int]], by
         table = np.zeros((len(first), len(weights)))
         np.add.at(table, (which, items.part), items.worth)
         ends = np.searchsorted(items.user[first], np.arange(batch.num_rows + 1))
-        names = items.names.take(pa.array(items.code[first])).to_pylist()
+        names = take(items.names, pa.array(items.code[first])).to_pylist()
         users += batch.num_rows
         for u, mine in enumerate(wanted):
             asked = set(mine)

@@ -120,7 +120,7 @@ def _drift(conf: Config) -> list[Gate]:
         return []
     what, role, psi = max(found, key=lambda row: float(row[2]))
     limit = conf.publish.max_drift
-    over = "warn" if limit is None else "fail"
+    over: Literal["warn", "fail"] = "warn" if limit is None else "fail"
     bound = NOTABLE_DRIFT if limit is None else limit
     return [Gate("drift", "pass" if psi <= bound else over, f"PSI {psi:.3f}", f"at most {bound:g}",
                  f"{what} of {role}, the largest of {len(found)}")]  # fmt: skip

@@ -133,6 +133,8 @@ def test_every_field_says_what_it_is() -> None:
         "score",
         "evaluate",
         "report",
+        "candidates",
+        "publish",
     }
     missing = []
 
