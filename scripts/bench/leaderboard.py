@@ -133,7 +133,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     listed = json.dumps(entries(load(args.config, args.set), args.lists))
     settings = [*SETTINGS, *args.set, f"evaluate.baseline={args.baseline}", f"score.recommenders={listed}"]
     run(args.config, settings)
-    conf, console = load(args.config, settings), Console(highlight=False, soft_wrap=True)
+    conf, console = (
+        load(args.config, settings),
+        Console(highlight=False, soft_wrap=True, width=None if sys.stdout.isatty() else 200),
+    )
     judged, lists = (versions.current(conf.root, t) for t in (tables.METRICS, tables.RECOMMENDATIONS))
     found, k, blends = rows(conf, judged, lists, args.baseline), judged.facts["k"], judged.facts.get("blends", [])
     shown(found, k, args.baseline, blends, console)

@@ -33,6 +33,8 @@ def written(path: Path, **events: Any) -> str:
     for entry, kind in zip(data["score"]["recommenders"], made.FIGURES, strict=True):
         entry["kind"] = kind
     data["clean"]["events"] |= events
+    if events:
+        data["split"] = {"by": "leave_last", "last": 1}
     place = path / "conf.yaml"
     path.mkdir(exist_ok=True, parents=True)
     place.write_text(yaml.safe_dump(data))
@@ -81,7 +83,7 @@ def test_it_prints_the_leaderboard_and_one_line(
     assert first["ndcg_10"] == pytest.approx([0.42, 0.40, 0.44]) and first["kind"] == "item_knn"
     assert first["baseline_minus"]["value"] == pytest.approx(-0.01) and first["baseline_minus"]["p_holm"] == 0.03
     assert first["users_per_second"] is None and model["users_per_second"] == 503.5
-    assert model["baseline_minus"] is None and found["k"] == 10 and found["protocol"].startswith("global cut")
+    assert model["baseline_minus"] is None and found["k"] == 10 and found["protocol"].startswith("time cut")
     text = "\n".join(printed)
     assert "0.4200 (0.4000 to 0.4400)" in text and "-0.0100 (-0.0150 to -0.0050)" in text
     assert "NDCG@10 0.4300, +0.0100 (-0.0010 to +0.0200) beside its best part, item_knn" in text
