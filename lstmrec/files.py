@@ -7,9 +7,11 @@ exists, and never shows half a file); elsewhere fsspec's exclusive mode ``xb``. 
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 import tempfile
 import uuid
+from contextlib import suppress
 from pathlib import Path
 from typing import IO, Any
 
@@ -99,6 +101,16 @@ def read_text(path: str) -> str:
         raise DataError("D103", f"not UTF-8 text: {error}", path) from error
 
 
+def whole_json(path: str) -> Any:
+    """What a small JSON file says; None where there is none, or not a whole one: file servers (HDFS, SFTP) show a file
+    from its creation on, also one whose writer died over it."""
+    try:
+        with open_read(path) as f:
+            return json.loads(f.read())
+    except (FileNotFoundError, ValueError):
+        return None
+
+
 def create(path: str, data: bytes) -> bool:
     """Create a file with these bytes if its name is free: True when we made it, False when it was there."""
     if not is_local(path):
@@ -126,8 +138,9 @@ def create(path: str, data: bytes) -> bool:
     except FileExistsError:
         return False
     finally:
-        temporary.unlink(missing_ok=True)
-    _fsync_folder(target.parent)
+        with suppress(OSError):  # what is created is created: who is told otherwise would undo the rest
+            temporary.unlink(missing_ok=True)
+    fsync(target.parent)
     return True
 
 
@@ -140,8 +153,9 @@ def sha256(path: str) -> str:
     return digest.hexdigest()
 
 
-def _fsync_folder(folder: Path) -> None:
-    handle = os.open(folder, os.O_RDONLY)
+def fsync(path: Path) -> None:
+    """Have a file's bytes, or a folder's names, on the disk: a power cut takes what is in memory alone."""
+    handle = os.open(path, os.O_RDONLY)
     try:
         os.fsync(handle)
     finally:

@@ -20,6 +20,11 @@ from lstmrec.contracts.kinds import arrow_schema
 from lstmrec.contracts.manifest import Manifest
 from lstmrec.contracts.tables import Table
 
+try:
+    _CHECKED = ds.ParquetFragmentScanOptions(page_checksum_verification=True)
+except TypeError:  # pyarrow 14 has no such thing
+    _CHECKED = ds.ParquetFragmentScanOptions()
+
 
 @dataclass(frozen=True)
 class Shown:
@@ -57,6 +62,7 @@ def select(root: str, manifest: Manifest, columns: Sequence[str], where: Any = N
     """Rows of a version as dictionaries, partition columns among them.
 
     where: a pyarrow expression over columns of the files. parts: partition column -> values; other files stay shut.
+    DataError D825 names a file that is missing or damaged, by the checksums that Spark writes with each page too.
     """
     place = files.join(versions.folder(root, manifest.table, manifest.version), "data")
     out: list[dict[str, Any]] = []
@@ -65,13 +71,34 @@ def select(root: str, manifest: Manifest, columns: Sequence[str], where: Any = N
         if all(f.partition.get(k) in values for k, values in (parts or {}).items()):
             groups.setdefault(tuple(sorted(f.partition.items())), []).append(files.join(place, f.path))
     for partition, paths in groups.items():
-        fs, _ = fsspec.core.url_to_fs(paths[0])
-        inner = [fsspec.core.url_to_fs(p)[1] for p in paths]
-        data = ds.dataset(inner, format="parquet", filesystem=fs, partitioning=None)
-        inside = [c for c in columns if c in data.schema.names]
         fixed = {k: v for k, v in partition if k in columns}
-        out += [row | fixed for row in data.to_table(columns=inside, filter=where).to_pylist()]
+        try:
+            found = _rows(paths, columns, where)
+        except (OSError, pa.ArrowException) as error:
+            raise _damaged(paths, columns, where, error) from error
+        out += [row | fixed for row in found]
     return out
+
+
+def _rows(paths: Sequence[str], columns: Sequence[str], where: Any) -> list[dict[str, Any]]:
+    fs, _ = fsspec.core.url_to_fs(paths[0])
+    inner = [fsspec.core.url_to_fs(p)[1] for p in paths]
+    checked = ds.ParquetFileFormat(default_fragment_scan_options=_CHECKED)
+    data = ds.dataset(inner, format=checked, filesystem=fs, partitioning=None)
+    inside = [c for c in columns if c in data.schema.names]
+    return list(data.to_table(columns=inside, filter=where).to_pylist())
+
+
+def _damaged(paths: Sequence[str], columns: Sequence[str], where: Any, error: Exception) -> DataError:
+    """The error of the first file that cannot be read by itself."""
+    for path in paths:
+        try:
+            _rows([path], columns, where)
+        except (OSError, pa.ArrowException) as own:
+            said = "it is not there" if isinstance(own, FileNotFoundError) else str(own).splitlines()[0][:200]
+            return DataError("D825", f"cannot read a file of this table: {said}", path,
+                             "run the job that writes it again, or go back: lstmrec rollback")  # fmt: skip
+    return DataError("D825", f"cannot read this table: {error}", paths[0], "try again")
 
 
 # Below, `manifest` and `catalogue` pin versions of the table at hand and of ENCODED_ITEMS; unless given, `current`.

@@ -44,10 +44,11 @@ def load(root: str, contract: Table, version: str) -> Manifest:
 
 
 def log(root: str, table: str, name: str = "head") -> list[str]:
-    """Versions a name has pointed to, oldest first."""
+    """Versions a name has pointed to, oldest first; an entry whose writer died over it was never made."""
     place = files.join(root, table, "_names", name)
     entries = [n for n in files.names(place) if n.endswith(".json") and not n.startswith(".")]
-    return [str(json.loads(files.read_text(files.join(place, n)))["version"]) for n in entries]
+    told = [files.whole_json(files.join(place, n)) for n in entries]
+    return [str(t["version"]) for t in told if t]
 
 
 def current(root: str, contract: Table, name: str = "head") -> Manifest:
@@ -60,14 +61,21 @@ def current(root: str, contract: Table, name: str = "head") -> Manifest:
 
 
 def find(root: str, contract: Table, skip_key: str) -> Manifest | None:
-    """The newest committed version made under this skip key, if any is still there."""
+    """The newest version made under this skip key that is there with all its files; damaged ones are made again."""
     for version in reversed(log(root, contract.name)):
         path = files.join(folder(root, contract.name, version), manifests.NAME)
-        if version.startswith(skip_key[:12]) and files.exists(path):
+        if version.startswith(skip_key[:12]) and files.whole_json(path):
             found = load(root, contract, version)
-            if found.skip_key == skip_key:
+            if found.skip_key == skip_key and _lies_there(root, contract, found):
                 return found
     return None
+
+
+def _lies_there(root: str, contract: Table, manifest: Manifest) -> bool:
+    """Whether every file of a version is as long as it was, which one listing tells."""
+    place = folder(root, contract.name, manifest.version)
+    sizes = files.walk(files.join(place, "data") if contract.columns else place)
+    return all(f.path in sizes and f.bytes in (0, sizes[f.path]) for f in manifest.files)
 
 
 def append(root: str, table: str, version: str, name: str = "head") -> None:

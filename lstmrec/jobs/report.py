@@ -26,6 +26,11 @@ VERSION = 1
 SPARK = False
 
 
+def owed(conf: Config, manifest: Manifest) -> list[str]:
+    """Copies that a run which was broken off did not place, or that are of another report."""
+    return copies.owed(conf.root, manifest)
+
+
 def run(spark: Any, conf: Config) -> Manifest:
     """Commits REPORT (plain files) and puts copies at the root."""
     from lstmrec.report import page  # here: altair is slow to import, and only this job needs the extra `report`

@@ -41,7 +41,7 @@ def run(spark: Any, conf: Config) -> Manifest:
     version = versions.new_version(ticket.skip_key)
     place = versions.folder(conf.root, tables.BUNDLE.name, version)
     export = files.join(work, "export")
-    for name in (n for n in files.names(export) if n != RESULT):
+    for name in (n for n in files.names(export) if n != RESULT and not n.startswith(".")):
         with files.open_read(files.join(export, name)) as f:
             files.create(files.join(place, name), f.read())
     listed = versions.data_files(conf.root, tables.BUNDLE.name, version)

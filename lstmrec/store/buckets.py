@@ -10,11 +10,13 @@ import json
 import uuid
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from itertools import count
 from threading import Event
 
 from pyspark.sql import DataFrame, SparkSession
 
 from lstmrec import files
+from lstmrec.contracts.errors import ResourceError
 from lstmrec.store.commit import Ticket
 
 #: Buckets under way at once: the next one's tasks fill the cores that the last tasks of one leave idle.
@@ -49,13 +51,27 @@ def kept(spark: SparkSession, folder: str, asked: int | None, make: Callable[[in
                 raise
 
     with ThreadPoolExecutor(AT_ONCE) as pool:
-        list(pool.map(made, [b for b in range(many) if not files.exists(_marker(place, b))]))
-    found = [files.join(place, path) for b in range(many) for path in json.loads(files.read_text(_marker(place, b)))]
+        list(pool.map(made, [b for b in range(many) if marked(place, b) is None]))
+    listed = [marked(place, b) for b in range(many)]
+    if None in listed:
+        raise ResourceError("R112", f"bucket {listed.index(None)} was made, and its marker is gone", place,
+                            "run again: what is finished is not made again")  # fmt: skip
+    found = [files.join(place, path) for paths in listed for path in paths or ()]
     return spark.read.schema(ddl).parquet(*found) if found else spark.createDataFrame([], ddl)
 
 
-def _marker(place: str, bucket: int) -> str:
-    return files.join(place, f"{bucket:05d}.json")
+def marked(place: str, bucket: int) -> list[str] | None:
+    """The files of a bucket, below `place`; None until it is finished."""
+    for number in count():  # more than one where a writer died over a marker: the first whole one counts
+        path = _marker(place, bucket, number)
+        found: list[str] | None = files.whole_json(path)
+        if found is not None or not files.exists(path):
+            return found
+    raise AssertionError
+
+
+def _marker(place: str, bucket: int, number: int = 0) -> str:
+    return files.join(place, f"{bucket:05d}{f'-{number}' if number else ''}.json")
 
 
 def _made(frame: DataFrame, place: str, bucket: int) -> None:
@@ -63,5 +79,9 @@ def _made(frame: DataFrame, place: str, bucket: int) -> None:
     frame.write.mode("errorifexists").parquet(files.join(place, mine))
     written = files.walk(files.join(place, mine))
     named = [f"{mine}/{p}" for p in written if not p.rsplit("/", 1)[-1].startswith(("_", "."))]
-    if not files.create(_marker(place, bucket), json.dumps(named).encode()):
-        files.remove(files.join(place, mine))
+    for number in count():
+        if files.create(_marker(place, bucket, number), json.dumps(named).encode()):
+            return
+        if marked(place, bucket) is not None:
+            files.remove(files.join(place, mine))
+            return

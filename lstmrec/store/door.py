@@ -5,16 +5,21 @@ from __future__ import annotations
 import argparse
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Protocol
+
+from py4j.protocol import Py4JError  # type: ignore[import-untyped]  # it has no types
+from pyspark.errors import PySparkException
 
 from lstmrec import versions
 from lstmrec.config.load import load
 from lstmrec.config.run import Config
-from lstmrec.contracts.errors import LstmrecError
+from lstmrec.contracts.errors import DataError, LstmrecError
 from lstmrec.contracts.manifest import Manifest, digest
 from lstmrec.contracts.tables import Table
+from lstmrec.store import unread
 from lstmrec.store.commit import Ticket
 from lstmrec.store.session import session, told
 
@@ -75,21 +80,35 @@ def done(job: Any, conf: Config) -> Manifest | None:
 
 
 def walk(job: Any, conf: Config, *, spark: Any = None, force: bool = False) -> Outcome:
-    """Skip the job if it is done, else run it (in `spark`, or a session of its own)."""
+    """Skip the job if it is done, else run it (in `spark`, or a session of its own). DataError D116 names a damaged
+    file of a table."""
     started = time.monotonic()
     already = None if force else done(job, conf)
     if already is not None:
         return Outcome("skip", already, time.monotonic() - started)
-    if not job.SPARK:
-        manifest = job.run(None, conf)
-    elif spark is not None:
-        told(spark, name(job))
-        manifest = job.run(spark, conf)
-    else:
-        with session(f"lstmrec {name(job)}") as own:
-            told(own, name(job))
-            manifest = job.run(own, conf)
+    with _damage_named():
+        if not job.SPARK:
+            manifest = job.run(None, conf)
+        elif spark is not None:
+            told(spark, name(job))
+            manifest = job.run(spark, conf)
+        else:
+            with session(f"lstmrec {name(job)}") as own:
+                told(own, name(job))
+                manifest = job.run(own, conf)
     return Outcome("ok", manifest, time.monotonic() - started)
+
+
+@contextmanager
+def _damage_named() -> Iterator[None]:
+    """Sources name their files themselves (`store.source.readable`); what is left is a file of our own."""
+    try:
+        yield
+    except (PySparkException, Py4JError) as error:
+        if (found := unread.file_of(error)) is None:
+            raise
+        raise DataError("D116", f"cannot read {found.file}: {found.why}", "a file of a table, damaged since it was made",
+                        "remove that version's folder and run again: its job makes it anew") from error  # fmt: skip
 
 
 def main(job: Any, argv: Sequence[str] | None = None) -> int:

@@ -39,9 +39,11 @@ def old(root: str, keep: int) -> list[Old]:
     while waiting:
         name, version = waiting.pop()
         found = there.get(name, {}).get(version)
-        if (name, version) in stay or found is None:
+        if (name, version) in stay:
             continue
         stay.add((name, version))
+        if found is None:  # gone, or damaged: then it is not for us to remove what may still be mended
+            continue
         waiting += [(name, v) for v in found.facts.get("chain", ())]
         if "item_vectors" in found.facts:
             waiting.append((tables.ITEM_VECTORS.name, str(found.facts["item_vectors"])))
@@ -73,4 +75,4 @@ def _versions(root: str, table: Table) -> Iterator[tuple[str, Manifest | None]]:
     for name in files.names(files.join(root, table.name)):
         if not name.startswith(("_", ".")):
             path = files.join(versions.folder(root, table.name, name), manifests.NAME)
-            yield name, Manifest.from_json(files.read_text(path), path) if files.exists(path) else None
+            yield name, Manifest.from_json(files.read_text(path), path) if files.whole_json(path) else None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from itertools import groupby
 
 from lstmrec import files, versions
 from lstmrec.config.run import Config
@@ -34,11 +35,15 @@ def rollback(root: str, table: str | None = None) -> dict[str, str]:
     """Back to the publication before the one that is live (of one table only, where named); returns table -> version.
 
     It steps before the first time the live one was published, so that going back twice never returns to what was
-    taken back. DataError D830 where there is nothing earlier.
+    taken back. One that was broken off is completed instead. DataError D830 where there is nothing earlier.
     """
     entries = publications(root)
     if table is not None:
         entries = [{table: e[table]} for e in entries if table in e]
+    entries = [e for e, _ in groupby(entries)]
+    if entries and entries[-1] in entries[:-1] and not _arrived(root, entries[-1]):
+        _move(root, publications(root)[-1])
+        return entries[-1]
     if not entries or entries.index(entries[-1]) == 0:
         raise DataError("D830", f"nothing was published before {'what is live' if entries else 'now'}", root,
                         "publish a run first: lstmrec publish")  # fmt: skip
@@ -50,14 +55,22 @@ def rollback(root: str, table: str | None = None) -> dict[str, str]:
 def publications(root: str) -> list[dict[str, str]]:
     """Every publication (table -> version), oldest first."""
     place = files.join(root, "_published")
-    names = [n for n in files.names(place) if n.endswith(".json") and not n.startswith(".")]
-    return [json.loads(files.read_text(files.join(place, n))) for n in names]
+    return [entry for n in _numbered(place) if (entry := files.whole_json(files.join(place, n)))]
+
+
+def _numbered(place: str) -> list[str]:
+    return [n for n in files.names(place) if n.endswith(".json") and not n.startswith(".")]
+
+
+def _arrived(root: str, entry: Mapping[str, str]) -> bool:
+    return all(versions.log(root, name, "live")[-1:] == [version] for name, version in entry.items())
 
 
 def _move(root: str, heads: Mapping[str, str]) -> None:
     entries = publications(root)
     if not entries or entries[-1] != dict(heads):
-        path = files.join(root, "_published", f"{len(entries):06d}.json")
+        place = files.join(root, "_published")
+        path = files.join(place, f"{max((int(n[:-5]) for n in _numbered(place)), default=-1) + 1:06d}.json")
         if not files.create(path, json.dumps(dict(heads), sort_keys=True).encode()):
             raise ResourceError("R104", "another run published at the same time", path, "publish again")
     for name in (t.name for t in PUBLISHED if t.name in heads):

@@ -36,9 +36,11 @@ def read_version(spark: SparkSession, root: str, contract: Table, manifest: Mani
 
 
 def opened(spark: SparkSession, place: str, paths: Sequence[str], contract: Table, buckets: int) -> DataFrame:
-    """Data files below `place` as rows of the contract, with the promise of their layout where there is one."""
+    """Data files below `place` as rows of the contract, with the promise of their layout where there is one. A flipped
+    bit is an error: Spark writes a checksum with each page."""
     if not paths:
         return spark.createDataFrame([], contract.ddl)
-    frame = spark.read.schema(contract.ddl).option("basePath", place).parquet(*paths)
+    reader = spark.read.schema(contract.ddl).option("basePath", place)
+    frame = reader.option("parquet.page.verify-checksum.enabled", "true").parquet(*paths)
     frame = layout.known(frame, contract.cluster, contract.order, buckets)
     return frame.select(*[F.col(c.name).cast(c.kind).alias(c.name) for c in contract.columns])

@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import os
-import re
 import uuid
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
-from itertools import takewhile
 from pathlib import Path
 from typing import Any
-from urllib.parse import unquote
 
 from py4j.protocol import Py4JError  # type: ignore[import-untyped]  # it has no types
 from pyspark.errors import PySparkException
@@ -24,10 +21,8 @@ from lstmrec.config.run import Config
 from lstmrec.contracts.errors import ConfigError, DataError
 from lstmrec.contracts.manifest import digest
 from lstmrec.frames.names import CORRUPT
-from lstmrec.store import footers
+from lstmrec.store import footers, unread
 from lstmrec.store.places import GLOB, PACKAGE, found, place, resolve
-
-_FILE = re.compile(r"\[FAILED_READ_FILE\.(\w+)\] Encountered error while reading file (.+?)\.\s+(.*)")
 
 
 @dataclass(frozen=True)
@@ -80,26 +75,16 @@ def readable(source: Source, key: str, opening: bool = False) -> Iterator[None]:
     try:
         yield
     except (PySparkException, Py4JError) as error:  # a failing footer comes as the plain error of the JVM
-        lines = [line for line in str(error).splitlines() if line.strip()] or [type(error).__name__]
-        causes = _causes(lines)
-        told = _FILE.search(str(error))
+        told = unread.file_of(error)
         if told is not None:
-            why = causes[-1] if causes else told[2].strip()
             hint = "write the file again, or leave it out"
-            if told[1] == "PARQUET_COLUMN_DATA_TYPE_MISMATCH":
-                why, hint = told[3].strip(), "its type differs from that of other files: write them as one type"
-            raise DataError("D305", f"cannot read {unquote(told[2])}: {why}", f"{key}.path", hint) from error
+            if told.kind == "PARQUET_COLUMN_DATA_TYPE_MISMATCH":
+                hint = "its type differs from that of other files: write them as one type"
+            raise DataError("D305", f"cannot read {told.file}: {told.why}", f"{key}.path", hint) from error
         if opening:
-            raise DataError("D303", f"Spark cannot read this as {source.format}: {causes[-1] if causes else lines[0]}",
+            raise DataError("D303", f"Spark cannot read this as {source.format}: {unread.cause(error)}",
                             f"{key}.path · {', '.join(source.path)}", "check format and path") from error  # fmt: skip
         raise
-
-
-def _causes(lines: list[str]) -> list[str]:
-    """What each "Caused by" says; lines of its own before the stack belong to it."""
-    at = [n for n, line in enumerate(lines) if line.startswith("Caused by:")]
-    said = [takewhile(lambda line: not line.startswith(("\tat ", "Caused by:")), lines[n + 1 : n + 6]) for n in at]
-    return [" ".join([lines[n], *map(str.strip, more)]) for n, more in zip(at, said, strict=True)]
 
 
 def _told_apart(spark: SparkSession, source: Source, paths: list[str]) -> DataFrame:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pyspark.sql import DataFrame
 
 from lstmrec import files, versions
+from lstmrec.contracts import manifest as manifests
 from lstmrec.store import layout
 from lstmrec.store.commit import Ticket
 from lstmrec.store.session import told
@@ -49,10 +50,11 @@ class Desk:
 @contextmanager
 def desk(ticket: Ticket) -> Iterator[Desk]:
     """A fresh private folder, removed when the job ends, however it ends; and so are versions it staged and did not
-    seal."""
+    seal. One with a manifest stays: a job that is stopped right after sealing it has a name pointing there."""
     place = files.join(ticket.root, "_work", ticket.job, versions.new_version(ticket.skip_key))
     try:
         yield Desk(place)
     finally:
         for folder in [place, *ticket.unsealed]:
-            files.remove(folder)
+            if not files.exists(files.join(folder, manifests.NAME)):
+                files.remove(folder)

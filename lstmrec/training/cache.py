@@ -98,6 +98,7 @@ class Cache:
             with _remote(file.url), fsspec.open(file.url, "rb") as source:
                 shutil.copyfileobj(source, f, _BLOCK)
                 f.flush()
+                os.fsync(f.fileno())
             if f.tell() != file.size:
                 raise ResourceError(BROKEN_OFF, f"{f.tell():,} bytes came of {file.size:,}", file.url, _AGAIN)
             file.place.parent.mkdir(exist_ok=True)
