@@ -107,7 +107,7 @@ def _damage_named() -> Iterator[None]:
     except (PySparkException, Py4JError) as error:
         if (found := unread.file_of(error)) is None:
             raise
-        raise DataError("D116", f"cannot read {found.file}: {found.why}", "a file of a table, damaged since it was made",
+        raise DataError("D116", f"cannot read {found.file}: {found.why}", "a table's file, damaged since it was made",
                         "remove that version's folder and run again: its job makes it anew") from error  # fmt: skip
 
 
