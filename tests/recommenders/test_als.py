@@ -122,9 +122,12 @@ def test_caps_choose_by_hash_and_by_users(spark: Any) -> None:
     def rows(**more: Any) -> list[Any]:
         seen: list[DataFrame] = []
         frame = spark.createDataFrame(ROWS, logs.DDL).where("role = 'train'")
-        als.fit(
-            frame, entry(**more), lambda r, one: seen.append(r) or r.selectExpr("item AS id", "array(1f) AS features")
-        )
+
+        def hand(rows: DataFrame, one: Als) -> DataFrame:
+            seen.append(rows)
+            return rows.selectExpr("item AS id", "array(1f) AS features")
+
+        als.fit(frame, entry(**more), lambda f, name: f, hand)
         return seen[0].collect()
 
     train = [r for r in ROWS if r[4] == "train"]
