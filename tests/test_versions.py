@@ -5,7 +5,7 @@ import pytest
 from lstmrec import files, versions
 from lstmrec.contracts import tables
 from lstmrec.contracts.errors import DataError, ResourceError
-from lstmrec.contracts.manifest import Manifest
+from lstmrec.contracts.manifest import DataFile, Manifest
 
 
 def made(root: str, skip_key: str = "a" * 64, table: str = "events") -> Manifest:
@@ -68,3 +68,30 @@ def test_plain_files_are_digested_and_verified(tmp_path: Path) -> None:
     Path(place, "weights.safetensors").write_bytes(b"weighty")
     with pytest.raises(DataError, match="D106"):
         versions.verify_files(root, m)
+
+
+@pytest.mark.parametrize("harm", ["cut", "gone", "empty"])
+@pytest.mark.parametrize("what", ["manifest", "data"])
+def test_what_is_damaged_is_not_found(tmp_path: Path, harm: str, what: str) -> None:
+    root = str(tmp_path)
+    version = versions.new_version("a" * 64)
+    place = Path(versions.folder(root, "events", version))
+    files.create(str(place / "data" / "part-0"), b"rows of events")
+    m = Manifest("events", version, 1, 0, "clean", 1, "a" * 64, "f", "x", files=(DataFile("part-0", 3, 14),))
+    assert versions.find(root, tables.EVENTS, "a" * 64) is None
+    assert versions.seal(root, m) == versions.find(root, tables.EVENTS, "a" * 64)
+    path = place / {"manifest": "_MANIFEST.json", "data": "data/part-0"}[what]
+    data = path.read_bytes()
+    path.unlink()
+    if harm != "gone":
+        path.write_bytes(data[: len(data) // 2 if harm == "cut" else 0])
+    assert versions.find(root, tables.EVENTS, "a" * 64) is None
+
+
+def test_an_entry_whose_writer_died_over_it_was_never_made(tmp_path: Path) -> None:
+    root = str(tmp_path)
+    one = made(root)
+    (tmp_path / "events" / "_names" / "head" / "000001.json").write_text('{"versi')
+    assert versions.log(root, "events") == [one.version]
+    two = made(root)
+    assert versions.log(root, "events") == [one.version, two.version]

@@ -25,7 +25,7 @@ from lstmrec.cli.show import show_user
 from lstmrec.cli.similar import similar
 from lstmrec.cli.status import status
 from lstmrec.cli.tune import tune
-from lstmrec.contracts.errors import LstmrecError
+from lstmrec.contracts.errors import LstmrecError, of_system
 
 _STOPPED = "stopped; run again to go on from the last whole table"
 app = typer.Typer(
@@ -66,6 +66,8 @@ def call(argv: list[str]) -> int:
     except BrokenPipeError:  # `lstmrec status | head`
         return 0
     except Exception as error:
+        if isinstance(error, OSError) and (found := of_system(error)) is not None:
+            return _fail(f"{found}\n  exit   {found.exit_code}", found.exit_code, debug)
         if hasattr(error, "show") and hasattr(error, "exit_code"):  # typer's own: a bad option or a missing one
             error.show()
             return int(error.exit_code)

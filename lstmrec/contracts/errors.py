@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+
 
 class LstmrecError(Exception):
     """An error with a stable code.
@@ -41,6 +43,15 @@ class ResourceError(LstmrecError):
     """Something the machine lacks: memory, disk, a library, a lock, another rank (codes R...)."""
 
     exit_code = 4
+
+
+def of_system(error: OSError) -> ResourceError | None:
+    """A full disk or a missing permission as R107, naming the file where the system does; None for other errors."""
+    full, denied = (errno.ENOSPC, errno.EDQUOT), (errno.EACCES, errno.EPERM, errno.EROFS)
+    if error.errno not in (*full, *denied):
+        return None
+    hint = "what is committed is whole; make room" if error.errno in full else "what is committed is whole; give access"
+    return ResourceError("R107", error.strerror or "no access", str(error.filename or ""), f"{hint}, then run again")
 
 
 class GateError(LstmrecError):

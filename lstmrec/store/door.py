@@ -16,7 +16,7 @@ from pyspark.errors import PySparkException
 from lstmrec import versions
 from lstmrec.config.load import load
 from lstmrec.config.run import Config
-from lstmrec.contracts.errors import DataError, LstmrecError
+from lstmrec.contracts.errors import DataError, LstmrecError, of_system
 from lstmrec.contracts.manifest import Manifest, digest
 from lstmrec.contracts.tables import Table
 from lstmrec.store import unread
@@ -124,6 +124,11 @@ def main(job: Any, argv: Sequence[str] | None = None) -> int:
     except LstmrecError as error:
         print(error, file=sys.stderr)
         return error.exit_code
+    except OSError as error:
+        if (found := of_system(error)) is None:
+            raise
+        print(found, file=sys.stderr)
+        return found.exit_code
     return 0
 
 

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import errno
 import os
 import signal
 import subprocess
@@ -45,6 +46,17 @@ def test_errors_come_in_three_lines_on_stderr_with_their_code(verb, capsys, erro
     assert f"exit   {code}" in err
     if error.where:
         assert "  where  items\n  hint   set decimal\n" in err
+
+
+@pytest.mark.parametrize("number", [errno.ENOSPC, errno.EACCES])
+def test_a_full_disk_and_a_missing_permission_are_no_bugs(verb, capsys, number):
+    def act() -> None:
+        raise OSError(number, os.strerror(number), "/lake/x")
+
+    verb(act)
+    assert main.call(["act"]) == 4
+    err = capsys.readouterr().err
+    assert err.startswith(f"error[R107] {os.strerror(number)}\n  where  /lake/x\n  hint   what is committed is whole")
 
 
 def test_bugs_are_one_line_and_a_trace_on_demand(verb, capsys):

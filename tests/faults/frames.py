@@ -66,6 +66,12 @@ class Frame:
         Path(place, "_SUCCESS").touch()
 
 
+class Paths(list[str]):
+    """A table read back."""
+
+    sparkSession = Frame.sparkSession
+
+
 class Reader:
     """What `buckets.kept` reads with: the texts of the files."""
 
@@ -91,7 +97,7 @@ def without_spark() -> Iterator[None]:
     """`store.commit` over `Frame`: rows are lines, and a fingerprint is of their text. One bucket at a time."""
 
     def opened(spark: Any, place: str, paths: list[str], *_: Any) -> Any:
-        return paths
+        return Paths(paths)
 
     def check(paths: list[str], contract: Any, *, keys: bool = True) -> checks.Checked:
         texts = [files.read_text(p) for p in paths]

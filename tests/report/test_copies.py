@@ -29,3 +29,12 @@ def test_a_changed_report_is_not_copied(tmp_path):
     with pytest.raises(DataError, match="D106"):
         copies.place(str(tmp_path), manifest)
     assert not (tmp_path / "report.html").exists()
+
+
+def test_copies_are_owed_until_they_are_there(tmp_path):
+    old, new = commit(tmp_path, "v1", "old"), commit(tmp_path, "v2", "new")
+    assert copies.owed(str(tmp_path), old) == list(copies.COPIED)
+    copies.place(str(tmp_path), old)
+    assert copies.owed(str(tmp_path), old) == [] and copies.owed(str(tmp_path), new) == list(copies.COPIED)
+    (tmp_path / "metrics.json").write_text("")
+    assert copies.owed(str(tmp_path), old) == ["metrics.json"]

@@ -33,3 +33,11 @@ def test_only_digests_name_a_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     monkeypatch.setenv("LSTMREC_CACHE", str(tmp_path))
     with pytest.raises(ValueError, match="no digest"):
         local.once("items-../../etc", lambda to: None)
+
+
+def test_what_a_killed_process_left_is_cleared(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LSTMREC_CACHE", str(tmp_path))
+    (tmp_path / f".{NAME}.dead").mkdir()
+    (tmp_path / f".{NAME}.dead" / "half").write_text("x")
+    local.once(NAME, lambda to: None)
+    assert sorted(p.name for p in tmp_path.iterdir()) == [NAME, f"{NAME}.lock"]

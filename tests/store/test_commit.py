@@ -144,3 +144,14 @@ def test_a_desk_is_cleared_however_the_job_ends(spark: Any, tmp_path: Path) -> N
         assert kept.columns == ["feature", "value", "id", "count"] and kept.count() == 20
         raise RuntimeError("boom")
     assert files.walk(str(tmp_path)) == {}
+
+
+def test_a_desk_leaves_what_is_sealed_when_a_job_is_stopped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Between the entry of `head` and the end of `seal`: the version is what head names."""
+    t = ticket(tmp_path)
+    sealed = t.manifest(tables.VOCABULARY, "v1")
+    with pytest.raises(SystemExit), desk(t):
+        t.unsealed.append(versions.folder(t.root, tables.VOCABULARY.name, "v1"))
+        versions.seal(t.root, sealed)
+        raise SystemExit(143)
+    assert versions.current(t.root, tables.VOCABULARY).version == "v1"

@@ -11,6 +11,8 @@ from lstmrec.contracts import tables
 from lstmrec.contracts.errors import DataError
 from lstmrec.contracts.manifest import Manifest
 from lstmrec.store import door
+from lstmrec.store.commit import Ticket, commit
+from lstmrec.store.read import read
 
 
 def conf(root: Path, **more: Any) -> Config:
@@ -84,3 +86,18 @@ def test_a_session_handed_in_lives_and_keeps_its_settings(spark: Any) -> None:
     finally:
         spark.conf.set("spark.sql.session.timeZone", "UTC")
         spark.conf.set("spark.sql.parquet.outputTimestampType", "TIMESTAMP_MICROS")
+
+
+@pytest.mark.parametrize("harm", ["flip", "cut"])
+def test_a_damaged_file_of_a_table_is_named(spark: Any, tmp_path: Path, harm: str) -> None:
+    rows = spark.createDataFrame([("tag", f"v{i}", i + 2, i) for i in range(500)], tables.VOCABULARY.ddl)
+    made = commit(rows.coalesce(1), Ticket(str(tmp_path), "normalise", 1, "k" * 64, "now"), tables.VOCABULARY)
+    path = tmp_path / "vocabulary" / made.version / "data" / made.files[0].path
+    data = bytearray(path.read_bytes())
+    data[len(data) // 4] ^= 1
+    path.write_bytes(data if harm == "flip" else data[: len(data) // 2])
+    (path.parent / f".{path.name}.crc").unlink()  # which object stores have none of
+    j = job()
+    j.SPARK, j.run = True, lambda s, c: read(s, c.root, tables.VOCABULARY).collect()
+    with pytest.raises(DataError, match=rf"D116.*{path.name}"):
+        door.walk(j, conf(tmp_path), spark=spark)

@@ -50,3 +50,11 @@ def test_what_kept_versions_are_made_of_stays(tmp_path: Path) -> None:
     gone = [("vocabulary", "w1"), ("sequences", "s1"), ("item_vectors", "i1"), ("item_vectors", "i2"),
             ("user_states", "u1"), ("user_states", "u2"), ("user_states", "u3")]  # fmt: skip
     assert names(prune.old(str(tmp_path), keep=1)) == gone
+
+
+def test_a_damaged_version_that_is_pointed_to_is_left_to_be_mended(tmp_path: Path) -> None:
+    made.put(tmp_path, tables.SPLIT, made.SPLIT, version="v1")
+    made.put(tmp_path, tables.SPLIT, made.SPLIT, version="v2")
+    for version in ("v1", "v2"):
+        (tmp_path / "split" / version / "_MANIFEST.json").write_text('{"table": "spl')
+    assert [(o.version, o.whole) for o in prune.old(str(tmp_path), keep=1)] == [("v1", False)]

@@ -60,3 +60,27 @@ def test_one_table_can_go_back_alone(tmp_path):
     assert publish.rollback(conf.root, "recommendations") == {"recommendations": "v1"}
     assert live(conf, "recommendations")[-1] == "v1"
     assert live(conf, "metrics")[-1] == "v2"
+
+
+@pytest.mark.parametrize("table", [None, "recommendations"])
+def test_a_rollback_broken_off_is_completed_and_goes_no_further(tmp_path, monkeypatch, table):
+    conf = made.root(tmp_path)
+    publish.publish(conf)
+    again(conf, tmp_path, "v2")
+    again(conf, tmp_path, "v3")
+    with monkeypatch.context() as broken:
+        broken.setattr(versions, "append", lambda *_: 1 / 0)
+        with pytest.raises(ZeroDivisionError):
+            publish.rollback(conf.root, table)
+    assert live(conf, "recommendations")[-1] == "v3"
+    assert publish.rollback(conf.root, table)["recommendations"] == "v2" == live(conf, "recommendations")[-1]
+    assert publish.rollback(conf.root, table)["recommendations"] == "v1"
+
+
+def test_a_publication_whose_writer_died_over_it_was_never_made(tmp_path):
+    conf = made.root(tmp_path)
+    publish.publish(conf)
+    (tmp_path / "_published" / "000001.json").write_text('{"bundle": "v')
+    again(conf, tmp_path, "v2")
+    assert [e["recommendations"] for e in publish.publications(conf.root)] == ["v1", "v2"]
+    assert publish.rollback(conf.root)["recommendations"] == "v1"
