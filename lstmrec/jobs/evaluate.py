@@ -14,7 +14,7 @@ from lstmrec.config.run import Config
 from lstmrec.contracts import tables
 from lstmrec.contracts.errors import DataError
 from lstmrec.contracts.manifest import Manifest
-from lstmrec.frames import evaluation, metrics, paired, targets
+from lstmrec.frames import evaluation, metrics, paired, pictures, targets
 from lstmrec.recommenders import lists
 from lstmrec.report import judged, summary
 from lstmrec.scoring import cold, faithful, probes
@@ -31,15 +31,15 @@ NEEDS = (tables.EVENTS, tables.USERS, tables.SPLIT, tables.CUTS, tables.VOCABULA
 GIVES = (tables.METRICS,)
 SECTIONS = ("seed", "as_of", "split", "sequence", "profile", "train.model", "score.recommenders", "score.filters",
             "evaluate")  # fmt: skip
-VERSION = 3
+VERSION = 4
 SPARK = True
 _rows = collect.dicts
 
 
 def run(spark: SparkSession, conf: Config) -> Manifest:
-    """Commits METRICS; its facts hold the headline figures, paired differences, gaps between groups, the size of the
-    data, how often test was looked at, and what `measured` finds. DataError D801 where no list of validation or test
-    was scored."""
+    """Commits METRICS; its facts hold the headline figures, paired differences, gaps between groups, size and pictures
+    of the data, how often test was looked at, and what `measured` finds. DataError D801 where no list of validation or
+    test was scored."""
     t, e, k = door.ticket(sys.modules[__name__], conf), conf.evaluate, summary.headline_k(conf.evaluate.ks)
     frames = {x.name: read(spark, conf.root, x) for x in NEEDS if x != tables.BUNDLE}
     known = {x.name: versions.current(conf.root, x) for x in NEEDS}
@@ -57,13 +57,13 @@ def run(spark: SparkSession, conf: Config) -> Manifest:
         rows = evaluation.figures(e, means, wanted, frames, items.rows_out, widths, conf.seed)
         rows = evaluation.told(rows, summary.protocol(conf), [b.name for b in fitted])
         table = d.materialise(rows.coalesce(1), "metrics")
-        whole = means.where("slice = 'all' AND resample = 0")
-        against = paired.differences(means, f"ndcg_{k}", e.baseline)
+        against, whole = paired.differences(means, f"ndcg_{k}", e.baseline), means.where("slice = 'all' AND resample = 0")
         gains = [x for b in fitted for x in _rows(paired.differences(means, f"ndcg_{k}", b.name, blends.JUDGED))]
         lines = _rows(table)
         facts = judged.facts(conf, k, lines, paired.holm(_rows(against)), _rows(whole)) | {
             "gaps": _rows(paired.gaps(means, f"ndcg_{k}")), "data": _rows(metrics.size(frames["split"]))[0],
             "ips": _rows(targets.effective(wanted, e.ips.clip)) if e.ips else [],
+            "pictures": pictures.figures(_rows(pictures.counted(frames, items.rows_out, conf.has_clock))),
             "blends": judged.blended(fitted, k, lines, gains), **measured(conf, k, d, frames, known),
         }  # fmt: skip
         if any(role == "test" for _, role in names):

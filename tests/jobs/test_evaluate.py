@@ -131,3 +131,14 @@ def test_nothing_to_judge_is_an_error(tmp_path, spark):
     made.put(tmp_path, tables.RECOMMENDATIONS, [made.listed("model", "serve", "718", ["a"])], version="v2")
     with pytest.raises(DataError, match="D801"):
         evaluate.run(spark, conf)
+
+
+def test_what_the_report_draws_is_counted(done):
+    _, _, outcome = done
+    drawn = outcome.manifest.facts["pictures"]
+    assert drawn["days"] == 1 and sum(r["events"] for r in drawn["timeline"]) == 6
+    assert {(r["gap"], r["events"]) for r in drawn["gaps"] if r["events"]} == {("1–3 d", 3), ("1–4 wk", 1)}
+    test = {r["events"]: r["n"] for r in drawn["histories"] if r["users"] == "test" and r["n"]}
+    assert test == {"1": 1, "2–3": 1}
+    places = {of: sum(r["n"] for r in drawn["tail"] if r["of"] == of) for of in ("train events", "model", "popularity")}
+    assert places == {"train events": 4, "model": 6, "popularity": 4}
