@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import heapq
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -19,11 +20,8 @@ from lstmrec.contracts.errors import DataError
 from lstmrec.contracts.kinds import arrow_schema
 from lstmrec.contracts.manifest import Manifest
 from lstmrec.contracts.tables import Table
-
-try:
-    _CHECKED = ds.ParquetFragmentScanOptions(page_checksum_verification=True)
-except TypeError:  # pyarrow 14 has no such thing
-    _CHECKED = ds.ParquetFragmentScanOptions()
+from lstmrec.rows import batches
+from lstmrec.rows import select as select  # what others ask this module for
 
 
 @dataclass(frozen=True)
@@ -57,50 +55,6 @@ def current(root: str, contract: Table) -> Manifest:
     return versions.current(root, contract, "live" if versions.log(root, contract.name, "live") else "head")
 
 
-def select(root: str, manifest: Manifest, columns: Sequence[str], where: Any = None,
-           parts: Mapping[str, Sequence[str]] | None = None) -> list[dict[str, Any]]:  # fmt: skip
-    """Rows of a version as dictionaries, partition columns among them.
-
-    where: a pyarrow expression over columns of the files. parts: partition column -> values; other files stay shut.
-    DataError D825 names a file that is missing or damaged, by the checksums that Spark writes with each page too.
-    """
-    place = files.join(versions.folder(root, manifest.table, manifest.version), "data")
-    out: list[dict[str, Any]] = []
-    groups: dict[tuple[tuple[str, str], ...], list[str]] = {}
-    for f in manifest.files:
-        if all(f.partition.get(k) in values for k, values in (parts or {}).items()):
-            groups.setdefault(tuple(sorted(f.partition.items())), []).append(files.join(place, f.path))
-    for partition, paths in groups.items():
-        fixed = {k: v for k, v in partition if k in columns}
-        try:
-            found = _rows(paths, columns, where)
-        except (OSError, pa.ArrowException) as error:
-            raise _damaged(paths, columns, where, error) from error
-        out += [row | fixed for row in found]
-    return out
-
-
-def _rows(paths: Sequence[str], columns: Sequence[str], where: Any) -> list[dict[str, Any]]:
-    fs, _ = fsspec.core.url_to_fs(paths[0])
-    inner = [fsspec.core.url_to_fs(p)[1] for p in paths]
-    checked = ds.ParquetFileFormat(default_fragment_scan_options=_CHECKED)
-    data = ds.dataset(inner, format=checked, filesystem=fs, partitioning=None)
-    inside = [c for c in columns if c in data.schema.names]
-    return list(data.to_table(columns=inside, filter=where).to_pylist())
-
-
-def _damaged(paths: Sequence[str], columns: Sequence[str], where: Any, error: Exception) -> DataError:
-    """The error of the first file that cannot be read by itself."""
-    for path in paths:
-        try:
-            _rows([path], columns, where)
-        except (OSError, pa.ArrowException) as own:
-            said = "it is not there" if isinstance(own, FileNotFoundError) else str(own).splitlines()[0][:200]
-            return DataError("D825", f"cannot read a file of this table: {said}", path,
-                             "run the job that writes it again, or go back: lstmrec rollback")  # fmt: skip
-    return DataError("D825", f"cannot read this table: {error}", paths[0], "try again")
-
-
 # Below, `manifest` and `catalogue` pin versions of the table at hand and of ENCODED_ITEMS; unless given, `current`.
 
 
@@ -121,19 +75,32 @@ def history(root: str, user_id: str, role: str = "serve") -> list[dict[str, Any]
 
 def events(root: str, user_id: str, roles: Sequence[str], manifest: Manifest | None = None) -> list[dict[str, Any]]:
     """A user's events of these roles by the total order."""
-    manifest = manifest or current(root, tables.SPLIT)
-    columns = ["item_id", "time", "event_type", "role", "index"]
-    rows = select(root, manifest, columns, ds.field("user_id") == user_id)
-    return sorted((r for r in rows if r["role"] in roles), key=lambda r: int(r["index"]))
+    return [r for r in events_of(root, [user_id], manifest)[user_id] if r["role"] in roles]
+
+
+def events_of(root: str, users: Sequence[str], manifest: Manifest | None = None) -> dict[str, list[dict[str, Any]]]:
+    """The same of several users and all roles, in one pass over the table."""
+    columns = ["user_id", "item_id", "time", "event_type", "role", "index"]
+    out: dict[str, list[dict[str, Any]]] = {u: [] for u in users}
+    for row in select(root, manifest or current(root, tables.SPLIT), columns, ds.field("user_id").isin(list(users))):
+        out[row.pop("user_id")].append(row)
+    return {u: sorted(rows, key=lambda r: int(r["index"])) for u, rows in out.items()}
 
 
 def lists(root: str, user_id: str, role: str, recommenders: Sequence[str] | None = None,
           manifest: Manifest | None = None, catalogue: Manifest | None = None) -> dict[str, Listed]:  # fmt: skip
     """A user's lists of one role, by recommender, titles included."""
+    return lists_of(root, [user_id], role, recommenders, manifest, catalogue)[user_id]
+
+
+def lists_of(root: str, users: Sequence[str], role: str, recommenders: Sequence[str] | None = None,
+             manifest: Manifest | None = None, catalogue: Manifest | None = None
+             ) -> dict[str, dict[str, Listed]]:  # fmt: skip
+    """The same of several users, in one pass over the table."""
     manifest = manifest or current(root, tables.RECOMMENDATIONS)
     parts = {"role": [role]} | ({"recommender": list(recommenders)} if recommenders is not None else {})
-    columns = ["recommender", "role", "items", "reason", "history", "because", "reasons"]
-    rows = select(root, manifest, columns, ds.field("user_id") == user_id, parts)
+    columns = ["user_id", "recommender", "role", "items", "reason", "history", "because", "reasons"]
+    rows = select(root, manifest, columns, ds.field("user_id").isin(list(users)), parts)
     known = titles(root, (i for r in rows for i in _named(r)), catalogue)
 
     def listed(row: dict[str, Any]) -> Listed:
@@ -146,7 +113,10 @@ def lists(root: str, user_id: str, role: str, recommenders: Sequence[str] | None
         whole = tuple(Shown(i, known.get(i)) for i in row.get("because") or [])
         return Listed(row["recommender"], role, row["reason"], int(row["history"]), tuple(items), whole)
 
-    return {r["recommender"]: listed(r) for r in rows}
+    out: dict[str, dict[str, Listed]] = {u: {} for u in users}
+    for row in rows:
+        out[row["user_id"]][row["recommender"]] = listed(row)
+    return out
 
 
 def _named(row: Mapping[str, Any]) -> list[str]:
@@ -157,16 +127,37 @@ def _named(row: Mapping[str, Any]) -> list[str]:
 
 def some_users(root: str, recommender: str, role: str, count: int, manifest: Manifest | None = None) -> list[str]:
     """`count` users who have a list, chosen by the digest of their id: the same ones whatever the order of files."""
-    manifest = manifest or current(root, tables.RECOMMENDATIONS)
+    manifest, past = manifest or current(root, tables.RECOMMENDATIONS), ds.field("history") > 0
     parts = {"role": [role], "recommender": [recommender]}
-    rows = select(root, manifest, ["user_id", "history"], ds.field("history") > 0, parts)
-    return sorted((str(r["user_id"]) for r in rows), key=_by_hash)[:count]
+    # A batch at a time: there may be more users than memory has room for.
+    found = (str(u) for batch in batches(root, manifest, ["user_id"], past, parts)
+             for u in batch.column("user_id").to_pylist())  # fmt: skip
+    return heapq.nsmallest(count, found, key=_by_hash)
 
 
-def titled(root: str, rows: Sequence[Mapping[str, Any]], catalogue: Manifest | None = None) -> list[Shown]:
-    """Events as people read them."""
-    known = titles(root, (r["item_id"] for r in rows), catalogue)
+def titled(root: str, rows: Sequence[Mapping[str, Any]], catalogue: Manifest | None = None,
+           known: Mapping[str, str] | None = None) -> list[Shown]:  # fmt: skip
+    """Events as people read them. known: titles, where they were looked up already."""
+    if known is None:
+        known = titles(root, (r["item_id"] for r in rows), catalogue)
     return [Shown(r["item_id"], known.get(r["item_id"]), r["time"], r["event_type"]) for r in rows]
+
+
+def frequent(root: str, most: int, catalogue: Manifest, vectors: Manifest) -> list[dict[str, Any]]:
+    """item, item_id, title, tags and vector of up to `most` items of most train events, by their place."""
+    counts = list(batches(root, catalogue, ["item", "count"]))
+    if not counts:
+        return []
+    every = pa.Table.from_batches(counts).sort_by([("count", "descending"), ("item", "ascending")])
+    top = ds.field("item").isin(every["item"].slice(0, most).to_pylist())
+    found = {r["item"]: r["vector"] for r in select(root, vectors, ["item", "vector"], top)}
+    rows = select(root, catalogue, ["item", "item_id", "title", "tags"], top)
+    return sorted((r | {"vector": found[r["item"]]} for r in rows if r["item"] in found), key=lambda r: int(r["item"]))
+
+
+def tags(root: str, manifest: Manifest) -> dict[int, str]:
+    """Id -> tag, of VOCABULARY."""
+    return {r["id"]: r["value"] for r in select(root, manifest, ["id", "value"], ds.field("feature") == "tag")}
 
 
 def known_user(root: str, user_id: str) -> None:

@@ -72,3 +72,28 @@ def test_candidates_are_a_column_a_number(conf, tmp_path):
 def test_needs_neither_spark_nor_torch():
     code = "import lstmrec.lookup, sys; assert not {'pyspark', 'torch'} & set(sys.modules)"
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_several_users_in_one_pass_are_each_as_alone(conf):
+    users = ["718", "007", "7"]
+    split = versions.current(conf.root, tables.SPLIT)
+    did = lookup.events_of(conf.root, users, split)
+    assert {u: [e["item_id"] for e in rows] for u, rows in did.items()} == {
+        "718": [*"abcd"],
+        "007": ["a", "b"],
+        "7": [],
+    }
+    found = lookup.lists_of(conf.root, users, "test", ["model", "popularity"])
+    assert found == {u: lookup.lists(conf.root, u, "test", ["model", "popularity"]) for u in users}
+    assert lookup.some_users(conf.root, "model", "test", 9) == sorted(["718", "007"], key=lookup._by_hash)
+    assert lookup.some_users(conf.root, "model", "test", 1) == sorted(["718", "007"], key=lookup._by_hash)[:1]
+
+
+def test_frequent_items_come_with_vectors_and_tags_with_names(tmp_path):
+    conf = made.pictured(tmp_path)
+    catalogue, vectors = (versions.current(conf.root, x) for x in (tables.ENCODED_ITEMS, tables.ITEM_VECTORS))
+    rows = lookup.frequent(conf.root, 2, catalogue, vectors)
+    assert [(r["item_id"], r["title"]) for r in rows] == [("a", "Milk"), ("b", "Bread")]  # of 9 and 8 events
+    assert rows[0]["vector"] == pytest.approx([1, 0.1, 0]) and rows[1]["tags"] == [2, 4]
+    assert len(lookup.frequent(conf.root, 99, catalogue, vectors)) == 4
+    assert lookup.tags(conf.root, versions.current(conf.root, tables.VOCABULARY)) == made.TAGS

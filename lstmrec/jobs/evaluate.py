@@ -57,7 +57,7 @@ def run(spark: SparkSession, conf: Config) -> Manifest:
         rows = evaluation.figures(e, means, wanted, frames, items.rows_out, widths, conf.seed)
         rows = evaluation.told(rows, summary.protocol(conf), [b.name for b in fitted])
         table = d.materialise(rows.coalesce(1), "metrics")
-        against, whole = paired.differences(means, f"ndcg_{k}", e.baseline), means.where("slice = 'all' AND resample = 0")
+        against, whole = paired.differences(means, f"ndcg_{k}", e.baseline), means.where("slice='all' AND resample=0")
         gains = [x for b in fitted for x in _rows(paired.differences(means, f"ndcg_{k}", b.name, blends.JUDGED))]
         lines = _rows(table)
         facts = judged.facts(conf, k, lines, paired.holm(_rows(against)), _rows(whole)) | {
