@@ -82,6 +82,6 @@ class EvaluateConfig(Section):
 class ReportConfig(Section):
     """The page."""
 
-    users: int = Field(3, ge=0, description="example users")
+    users: int = Field(20, ge=0, description="example users; all but the first three are folded")
     ids: Literal["off", "hashed", "open"] = Field("hashed", description="how example users are named")
     show_user: str | None = Field(None, description="the user whose list the end of a run prints; null: one by hash")
