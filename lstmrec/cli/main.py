@@ -20,6 +20,7 @@ from lstmrec.cli.label import label
 from lstmrec.cli.prune import prune
 from lstmrec.cli.publish import path, publish, rollback
 from lstmrec.cli.records import runs
+from lstmrec.cli.report import report
 from lstmrec.cli.run import run
 from lstmrec.cli.show import show_user
 from lstmrec.cli.similar import similar
@@ -36,8 +37,9 @@ app = typer.Typer(
 )
 for verb, name in ((init, "init"), (run, "run"), (show_user, "show-user"), (similar, "similar"),
                    (status, "status"), (runs, "runs"), (publish, "publish"), (rollback, "rollback"), (path, "path"),
-                   (compare, "compare"), (export, "export"), (label, "label"), (candidates, "candidates"),
-                   (prune, "prune"), (audit, "audit"), (tune, "tune"), (doctor, "doctor")):  # fmt: skip
+                   (report, "report"), (compare, "compare"), (export, "export"), (label, "label"),
+                   (candidates, "candidates"), (prune, "prune"), (audit, "audit"), (tune, "tune"),
+                   (doctor, "doctor")):  # fmt: skip
     app.command(name)(verb)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Annotated
 
 import typer
@@ -15,12 +16,20 @@ from lstmrec.contracts.errors import ConfigError
 from lstmrec.contracts.tables import Table
 
 
-def publish(config: ConfigFiles, set_: Overrides = None) -> None:
+def publish(
+    config: ConfigFiles,
+    set_: Overrides = None,
+    json_: Annotated[bool, typer.Option("--json", help="print one JSON object")] = False,
+) -> None:
     """Judge the gates and move `live` to the newest versions; exit 5 and nothing moved where a gate fails."""
     from lstmrec.store.publish import publish as move
 
     console = Console(highlight=False, soft_wrap=True)
-    for gate in move(config_of(config, set_)):
+    gates = move(config_of(config, set_))
+    if json_:
+        print(json.dumps({"published": True, "gates": [g.plain() for g in gates]}, ensure_ascii=False))
+        return
+    for gate in gates:
         console.print(Text(f"{gate.level:<5} {gate.name}: {gate.figure}, limit {gate.limit}"))
     console.print("published")
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Annotated
 
 import typer
@@ -18,8 +19,13 @@ def show_user(
     recommender: Annotated[str | None, typer.Option(help="whose list; the model's unless said")] = None,
     role: Annotated[str | None, typer.Option(help="serve, test or validation")] = None,
     events: Annotated[int, typer.Option(min=0, help="newest events of the history shown")] = 20,
+    json_: Annotated[bool, typer.Option("--json", help="print one JSON object")] = False,
 ) -> None:
     """Print a user's history and list, with titles, and what each item owes its score to (score.because)."""
     conf = config_of(config, set_)
     role = role or ("serve" if "serve" in conf.score.roles else conf.score.roles[0])
-    shown.user(conf, Console(highlight=False, soft_wrap=True), user, recommender or shown.model_of(conf), role, events)
+    name = recommender or shown.model_of(conf)
+    if json_:
+        print(json.dumps(shown.plain(conf, user, name, role, events), ensure_ascii=False))
+        return
+    shown.user(conf, Console(highlight=False, soft_wrap=True), user, name, role, events)

@@ -44,12 +44,42 @@ def example(conf: Config, console: Console) -> None:
         console.print(Text(f"user {clean(user)} has no list"))
 
 
-def user(conf: Config, console: Console, user_id: str, recommender: str, role: str, events: int) -> None:
-    """Newest events of the history, then the list; DataError D820 for an unknown user, D821 where no list is."""
+def found(conf: Config, user_id: str, recommender: str, role: str, events: int
+          ) -> tuple[int, list[lookup.Shown], lookup.Listed]:  # fmt: skip
+    """How many events the history has, the newest of them, and the list; DataError D820 for an unknown user, D821
+    where no list is."""
     lookup.known_user(conf.root, user_id)
     past = lookup.history(conf.root, user_id, role)
-    recent = lookup.titled(conf.root, past[-events:] if events else [])
-    console.print(Text(f"user {clean(user_id)}: {len(past):,} events before {role}"))
+    lists = lookup.lists(conf.root, user_id, role, [recommender])
+    if recommender not in lists:
+        raise DataError("D821", f"no list of {recommender} for role {role}", "table recommendations",
+                        f"recommenders: {', '.join(r.name for r in conf.score.recommenders)}; "
+                        f"roles: {', '.join(conf.score.roles)}")  # fmt: skip
+    return len(past), lookup.titled(conf.root, past[-events:] if events else []), lists[recommender]
+
+
+def plain(conf: Config, user_id: str, recommender: str, role: str, events: int) -> dict[str, Any]:
+    """What `user` prints, as JSON holds it; times in microseconds."""
+    many, recent, listed = found(conf, user_id, recommender, role, events)
+    past = [{"item_id": e.item_id, "title": e.title, "time": e.time, "event_type": e.event_type} for e in recent]
+    items = [
+        {
+            "rank": i.rank,
+            "item_id": i.item_id,
+            "title": i.title,
+            "score": i.score,
+            "because": [{"item_id": w.item_id, "title": w.title, "influence": w.score} for w in i.reasons],
+        }
+        for i in listed.items
+    ]
+    return {"user_id": user_id, "role": role, "recommender": recommender, "reason": listed.reason, "events": many,
+            "history": past, "items": items, "because": [w.item_id for w in listed.because]}  # fmt: skip
+
+
+def user(conf: Config, console: Console, user_id: str, recommender: str, role: str, events: int) -> None:
+    """Newest events of the history, then the list; errors as of `found`."""
+    many, recent, listed = found(conf, user_id, recommender, role, events)
+    console.print(Text(f"user {clean(user_id)}: {many:,} events before {role}"))
     table = Table(
         "when", "what", "item", "", title="newest events last", title_justify="left", box=None, pad_edge=False
     )
@@ -57,12 +87,7 @@ def user(conf: Config, console: Console, user_id: str, recommender: str, role: s
         table.add_row(when(event.time), *(Text(t) for t in (clean(event.event_type), event.item_id, title(event))))
     if recent:
         console.print(table)
-    found = lookup.lists(conf.root, user_id, role, [recommender])
-    if recommender not in found:
-        raise DataError("D821", f"no list of {recommender} for role {role}", "table recommendations",
-                        f"recommenders: {', '.join(r.name for r in conf.score.recommenders)}; "
-                        f"roles: {', '.join(conf.score.roles)}")  # fmt: skip
-    console.print(list_table("", found[recommender]))
+    console.print(list_table("", listed))
 
 
 def list_table(who: str, listed: lookup.Listed) -> Table:

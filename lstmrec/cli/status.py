@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import importlib
-from dataclasses import dataclass
-from typing import Any
+import json
+from dataclasses import asdict, dataclass
+from typing import Annotated, Any
 
+import typer
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
@@ -30,11 +32,19 @@ class State:
     version: str = ""
 
 
-def status(config: ConfigFiles, set_: Overrides = None) -> None:
+def status(
+    config: ConfigFiles,
+    set_: Overrides = None,
+    json_: Annotated[bool, typer.Option("--json", help="print one JSON object")] = False,
+) -> None:
     """Print each job's state."""
     conf = config_of(config, set_)
+    found = states(conf, [importlib.import_module(f"lstmrec.jobs.{name}") for name in JOBS])
+    if json_:
+        print(json.dumps({"root": conf.root, "jobs": [asdict(s) for s in found]}, ensure_ascii=False))
+        return
     table = Table("job", "state", "why", "version", box=None, pad_edge=False)
-    for s in states(conf, [importlib.import_module(f"lstmrec.jobs.{name}") for name in JOBS]):
+    for s in found:
         table.add_row(s.job, Text(s.state, style=STYLES[s.state]), Text(s.why), s.version)
     Console(highlight=False, soft_wrap=True).print(table)
 
