@@ -148,3 +148,60 @@ def root(path: Path, *, recommenders: Sequence[str] = tuple(FIGURES), figures: M
     put(path, tables.METRICS, metric_rows(figures), facts=metric_facts(figures),
         parents={"recommendations": made.fingerprint})  # fmt: skip
     return conf
+
+
+def pictures() -> dict[str, Any]:
+    """`frames.pictures.figures` of a made log."""
+    roles = ("train",) * 5 + ("validation", "test")
+    return {
+        "days": 7,
+        "timeline": [{"at": f"2017-07-{d:02d}", "role": r, "events": 10 + d}
+                     for d, r in zip(range(1, 29, 4), roles, strict=True)],
+        "gaps": [{"gap": g, "events": n} for g, n in (("none", 40), ("< 1 min", 0), ("1–3 d", 30), ("3–7 d", 30))],
+        "histories": [{"users": u, "events": e, "low": n, "n": 9 - n} for u in ("all", "test")
+                      for e, n in (("0", 0), ("1", 1), ("2–3", 2), ("4–7", 4))],
+        "tail": [{"of": of, "decile": d, "n": 100 // d, "items": 10 if of == "train events" else 10 - d}
+                 for of in ("train events", *FIGURES) for d in range(1, 11)],
+    }  # fmt: skip
+
+
+#: Of `report.judged.blended`.
+BLEND = {"name": "mixed", "best": "item_knn", "fitted": {}, "judged": {},
+         "gain": {"value": 0.012, "low": 0.002, "high": 0.022, "p": 0.02}}  # fmt: skip
+#: What the catalogue of `pictured` is tagged with.
+TAGS = {2: "kind=dairy", 3: f"kind={NASTY}", 4: "brand==x"}
+
+
+def pictured(path: Path, **more: Any) -> Config:
+    """`root`, and what every drawing of the report needs: the same tables again, with more in them."""
+    conf = root(path, **more)
+    put(path, tables.VOCABULARY, [{"feature": "tag", "value": v, "id": i, "count": 1} for i, v in TAGS.items()],
+        version="v2")  # fmt: skip
+    items = [{"item": n + 2, "item_id": i, "title": t, "id": n + 2, "count": 9 - n, "text": [], "numeric": [],
+              "tags": [2 + n // 2, 4][: 1 + n % 2]} for n, (i, t) in enumerate(TITLES.items())]  # fmt: skip
+    put(path, tables.ENCODED_ITEMS, items, version="v2",
+        facts={"drift": [["event_type", "test", 0.31], [f"user:{NASTY}", "validation", 0.02]]})  # fmt: skip
+    vectors = zip(TITLES, ([1, 0.1, 0], [0.9, 0, 0.1], [-1, 0.2, 0], [-0.9, 0, 0.3]), strict=True)
+    put(path, tables.ITEM_VECTORS, [{"item": n, "item_id": i, "vector": v, "bias": 0.0}
+                                    for n, (i, v) in enumerate(vectors, 2)], version="v2")  # fmt: skip
+    log = [{"epoch": e, "loss": 5.0 - e, "ndcg_10": 0.3 + 0.02 * e, "seconds": 12.0, "rate": 0.001 / e,
+            "starved": 0.004 * e} for e in range(1, 4)]  # fmt: skip
+    place = versions.folder(str(path), "bundle", "v2")
+    files.create(files.join(place, "log.jsonl"), "\n".join(json.dumps(r) for r in log).encode())
+    versions.seal_files(str(path), manifest(tables.BUNDLE, "v2"))
+    why = [
+        [{"item_id": "c", "influence": 0.5}, {"item_id": "a", "influence": 0.25}],
+        [],
+        [{"item_id": "a", "influence": 0.1}],
+    ]
+    lists = [listed(r, role, u, ["d", "c", "a"] if r == "model" else ["a", "b"])
+             | ({"because": ["c"], "reasons": why} if r == "model" else {})
+             for r in FIGURES for role in ("validation", "test", "serve") for u in ("718", "007")]  # fmt: skip
+    reasons = {r: {"serve": {"full_history": 9, "popularity": 1} if r == "model" else {"history": 10}} for r in FIGURES}
+    made = put(path, tables.RECOMMENDATIONS, lists, version="v2", facts={
+        "reasons": reasons, "users": {"serve": 2, "test": 2},
+        "because": {"windows": {"users": 2, "explained": 2, "users_per_core_second": {"without": 9.0, "with": 3.0}}},
+    })  # fmt: skip
+    put(path, tables.METRICS, metric_rows(), version="v2", facts=metric_facts() | {"pictures": pictures(), "blends": [BLEND]},
+        parents={"recommendations": made.fingerprint, "split": "an older one"})  # fmt: skip
+    return conf

@@ -20,7 +20,9 @@ def lists(tmp_path: Path):
 
 def test_rows_come_with_their_partition_and_of_asked_for_files_alone(lists):
     root, manifest = lists
-    got = rows.select(root, manifest, ["user_id", "role", "recommender"], ds.field("user_id") == "2", {"role": ["test"]})
+    got = rows.select(
+        root, manifest, ["user_id", "role", "recommender"], ds.field("user_id") == "2", {"role": ["test"]}
+    )
     assert sorted(r["recommender"] for r in got) == ["knn", "model"]
     assert {(r["user_id"], r["role"]) for r in got} == {("2", "test")}
     assert rows.select(root, manifest, ["user_id"], parts={"role": []}) == []

@@ -8,19 +8,23 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from lstmrec.config.run import Config
+from lstmrec.config.score import RUNGS
 from lstmrec.contracts.manifest import Manifest
+from lstmrec.report import lineage, summary
 from lstmrec.report import people as persons
-from lstmrec.report import summary
 
+_LOGGED = ("epoch", "loss", "ndcg_10", "hr_10", "rate", "starved", "seconds", "positions_s")
 _SECRET = re.compile(r"pass|secret|token|key$|credential", re.IGNORECASE)
 
 
 def gather(conf: Config, manifests: Mapping[str, Manifest], rows: Sequence[Mapping[str, Any]], log: str,
-           gates: Sequence[Mapping[str, str]], people: Sequence[Mapping[str, Any]]) -> dict[str, Any]:  # fmt: skip
+           gates: Sequence[Mapping[str, str]], people: Sequence[Mapping[str, Any]],
+           item_map: Mapping[str, Any]) -> dict[str, Any]:  # fmt: skip
     """The facts.
 
     manifests: table -> its newest manifest. rows: METRICS. log: the bundle's log.jsonl, a JSON object a line with
     epoch, loss, ndcg_10. gates: name, level, figure, limit, said. people: `report.people.person` of each example.
+    item_map: of `report.itemmap.facts`.
     """
     told = manifests["metrics"].facts
     k = int(told["k"])
@@ -38,8 +42,16 @@ def gather(conf: Config, manifests: Mapping[str, Manifest], rows: Sequence[Mappi
         "gates": sorted((dict(g) for g in gates), key=lambda g: ["fail", "warn", "pass"].index(g["level"])),
         "people": list(people),
         "people_said": persons.said(people),
+        "influence": persons.influence(people),
+        "influence_said": persons.leaning(people),
+        "pictures": dict(told.get("pictures", {})),
+        "drift": drift(conf, manifests),
+        "ladder": ladder(manifests),
+        "pace": pace(manifests),
+        "map": dict(item_map),
         "leaderboard": board,
         "differences": [d for d in told["differences"] if d["role"] == "test"],
+        "blends": list(told.get("blends", [])),
         "gaps": [g for g in told.get("gaps", []) if g["role"] == "test" and g["recommender"] in (ours, theirs)],
         "ips": next((x for x in told.get("ips", []) if x["role"] == "test"), None),
         "test_touched": told.get("test_touched"),
@@ -50,7 +62,7 @@ def gather(conf: Config, manifests: Mapping[str, Manifest], rows: Sequence[Mappi
         "cold": list(told.get("cold", [])),
         "because": dict(told.get("because", {})),
         "cost": cost(manifests),
-        "lineage": lineage(manifests),
+        "lineage": lineage.rows(manifests),
         "config": masked(conf.model_dump(mode="json")),
     }
 
@@ -146,7 +158,7 @@ def training(log: str) -> list[dict[str, Any]]:
         except ValueError:
             continue
         if isinstance(row, dict) and "epoch" in row:
-            out.append({key: row.get(key) for key in ("epoch", "loss", "ndcg_10", "hr_10", "seconds", "positions_s")})
+            out.append({key: row.get(key) for key in _LOGGED})
     return out
 
 
@@ -160,13 +172,34 @@ def cost(manifests: Mapping[str, Manifest]) -> list[dict[str, Any]]:
     return list(jobs.values())
 
 
-def lineage(manifests: Mapping[str, Manifest]) -> list[dict[str, Any]]:
-    """Every table's version, what it was made of, and the fingerprint of its rows."""
-    return [
-        {"table": m.table, "version": m.version, "job": f"{m.job} v{m.job_version}", "rows": m.rows_out,
-         "bytes": sum(f.bytes for f in m.files), "fingerprint": m.fingerprint, "parents": sorted(m.parents)}
-        for m in manifests.values()
-    ]  # fmt: skip
+def drift(conf: Config, manifests: Mapping[str, Manifest]) -> dict[str, Any]:
+    """rows: feature, role, psi, the largest first; limit: what s3 warns of."""
+    found = manifests["encoded_items"].facts.get("drift", [])
+    return {"limit": conf.normalise.drift_warn,
+            "rows": [{"feature": f, "role": r, "psi": float(psi)} for f, r, psi in found]}  # fmt: skip
+
+
+def ladder(manifests: Mapping[str, Manifest]) -> dict[str, Any]:
+    """How many lists are there for which reason, in the role that is served (else the last that was scored): role, and
+    rows of recommender, reason, users."""
+    reasons: Mapping[str, Mapping[str, Any]] = manifests["recommendations"].facts.get("reasons", {})
+    roles = {role for counts in reasons.values() for role in counts}
+    role = next((r for r in ("serve", "test", "validation") if r in roles), "")
+    order = [*RUNGS, "history"]
+    rows = [{"recommender": name, "reason": reason, "users": int(n)} for name, counts in reasons.items()
+            for reason, n in counts.get(role, {}).items()]  # fmt: skip
+    return {"role": role, "rows": sorted(rows, key=lambda r: order.index(r["reason"]) if r["reason"] in order else 99)}
+
+
+def pace(manifests: Mapping[str, Manifest]) -> dict[str, Any]:
+    """lists, seconds of s7, users by role, and, of frames with reasons, users a second of one core: name, users,
+    without, with."""
+    m = manifests["recommendations"]
+    reasons = [
+        {"lists": name, "users": r["users"], **r["users_per_core_second"]}
+        for name, r in m.facts.get("because", {}).items()
+    ]
+    return {"lists": m.rows_out, "seconds": m.seconds, "users": dict(m.facts.get("users", {})), "reasons": reasons}
 
 
 def masked(value: Any, key: str = "") -> Any:

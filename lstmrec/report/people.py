@@ -1,4 +1,4 @@
-"""Example users: what they did, our list beside the best baseline's, and what they did next."""
+"""Example users: what they did, our list beside the best baseline's, what they did next, and why the list is so."""
 
 from __future__ import annotations
 
@@ -7,6 +7,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 _RECENT = 12
+#: Longer titles end here: a page holds hundreds.
+_TITLE = 160
+#: Users whose reasons are drawn, and columns of each drawing.
+_DRAWN, _COLUMNS = 6, 8
 
 
 def named(user_id: str, place: int, ids: str, seed: int) -> str:
@@ -22,7 +26,8 @@ def person(name: str, past: Sequence[Any], later: Iterable[str], ours: Any, thei
     """Facts of one user.
 
     past: the history's events, oldest first, with item_id, title, time, event_type. later: item ids of the role's own
-    events. ours, theirs: lists with recommender, reason, items (item_id, title, rank, score); theirs may be None.
+    events. ours, theirs: lists with recommender, reason, items (item_id, title, rank, score, reasons: items of the
+    past, the score of each its influence); theirs may be None.
     """
     had, did = {e.item_id for e in past}, set(later)
     lists = [_list(listed, had, did) for listed in (ours, theirs) if listed is not None]
@@ -31,21 +36,34 @@ def person(name: str, past: Sequence[Any], later: Iterable[str], ours: Any, thei
         "reason": ours.reason,
         "events": len(past),
         "did_next": len(did),
+        "newest": past[-1].item_id if past else "",
         "history": [
-            {"item": e.item_id, "title": e.title or "", "time": e.time, "type": e.event_type}
+            {"item": e.item_id, "title": _title(e), "time": e.time, "type": e.event_type}
             for e in reversed(past[-_RECENT:])
         ],
         "lists": lists,
     }
 
 
-def _list(listed: Any, had: set[str], did: set[str]) -> dict[str, Any]:
-    items = [
-        {"rank": i.rank, "item": i.item_id, "title": i.title or "", "score": i.score, "hit": i.item_id in did,
-         "again": i.item_id in had}
-        for i in listed.items
-    ]  # fmt: skip
-    return {"recommender": listed.recommender, "hits": sum(i["hit"] for i in items), "items": items}
+def influence(people: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """Of the first users whose list has reasons: name, columns (title of each item of the past that is one, the
+    strongest first), rows of item (title) and cells (influence; None: not among the item's reasons)."""
+    out: list[dict[str, Any]] = []
+    for p in people:
+        items = [i for i in p["lists"][0]["items"] if i["because"]]
+        sums: dict[str, float] = {}
+        titles: dict[str, str] = {}
+        for why in (w for i in items for w in i["because"]):
+            sums[why["item"]] = sums.get(why["item"], 0.0) + why["influence"]
+            titles[why["item"]] = why["title"] or why["item"]
+        top = sorted(sums, key=lambda i: (-sums[i], i))[:_COLUMNS]
+        if top and len(out) < _DRAWN:
+            cells = [{w["item"]: w["influence"] for w in i["because"]} for i in items]
+            rows = [{"item": i["title"] or i["item"], "cells": [own.get(c) for c in top]}
+                    for i, own in zip(items, cells, strict=True)]  # fmt: skip
+            out.append({"name": p["name"], "columns": [titles[c] for c in top], "rows": rows,
+                        "most": max(v for r in rows for v in (*r["cells"], 0.0) if v is not None)})  # fmt: skip
+    return out
 
 
 def said(people: Sequence[Mapping[str, Any]]) -> str:
@@ -57,3 +75,25 @@ def said(people: Sequence[Mapping[str, Any]]) -> str:
     if all(len(p["lists"]) > 1 for p in people):
         return f"{ours}, {hits[1]} of the best baseline's"
     return ours
+
+
+def leaning(people: Sequence[Mapping[str, Any]]) -> str:
+    """The finding over all reasons."""
+    first = [(i["because"][0]["item"], p["newest"]) for p in people for i in p["lists"][0]["items"] if i["because"]]
+    newest = sum(item == last for item, last in first)
+    return f"Of {len(first)} items listed for a reason, {newest} owe most to what the user did last" if first else ""
+
+
+def _list(listed: Any, had: set[str], did: set[str]) -> dict[str, Any]:
+    items = [
+        {"rank": i.rank, "item": i.item_id, "title": _title(i), "score": i.score, "hit": i.item_id in did,
+         "again": i.item_id in had,
+         "because": [{"item": w.item_id, "title": _title(w), "influence": w.score} for w in i.reasons]}
+        for i in listed.items
+    ]  # fmt: skip
+    return {"recommender": listed.recommender, "hits": sum(i["hit"] for i in items), "items": items}
+
+
+def _title(shown: Any) -> str:
+    title = shown.title or ""
+    return title if len(title) <= _TITLE else title[: _TITLE - 1] + "…"

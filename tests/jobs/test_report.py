@@ -26,7 +26,7 @@ class Tags(HTMLParser):
 @pytest.fixture(scope="module")
 def done(tmp_path_factory):
     path = tmp_path_factory.mktemp("root")
-    conf = made.root(path)
+    conf = made.pictured(path)
     manifest = report.run(None, conf)
     return path, conf, manifest
 

@@ -1,71 +1,79 @@
 from __future__ import annotations
 
-from urllib.parse import unquote
+import json
+import re
+from pathlib import Path
 
-from lstmrec.report import charts, page
+import pytest
+
+from lstmrec.jobs import report
+from lstmrec.report import itemmap, page, people
 from tests import made
 
-BOARD = [{"recommender": n, "ndcg": [v, v - 0.01, v + 0.01]} for n, v in (("model", 0.4), ("popularity", 0.2))]
+
+@pytest.fixture(scope="module")
+def html(tmp_path_factory: pytest.TempPathFactory) -> str:
+    path = tmp_path_factory.mktemp("root")
+    report.run(None, made.pictured(path))
+    return (Path(path) / "report.html").read_text()
 
 
-def test_charts_hold_variables_and_no_colour_of_their_own():
-    svg = charts.leaderboard(BOARD, "model", 10)
-    assert "var(--ours)" in svg and "var(--theirs)" in svg and "width:100%" in svg
-    assert not [stand_in for stand_in in charts.INK if stand_in in svg]
-    assert "popularity" in svg
+FIGURES = ("leaderboard", "drift", "timeline", "histories", "gaps", "loss", "ndcg", "rate", "starved", "tail",
+           "covered", "ladder", "map", "cost", "lineage")  # fmt: skip
 
 
-def test_text_of_the_data_is_no_markup_in_a_chart():
-    rows = [{"slice": f"segment:{made.NASTY}", "recommender": "model", "value": 0.4, "low": 0.3, "high": 0.5}]
-    svg = charts.slices(rows, "model", 10)
-    assert "<img" not in svg and "</script" not in svg and "&lt;img" in svg
+def test_every_figure_has_a_drawing_a_text_and_its_data(html: str) -> None:
+    for key in FIGURES:
+        found = re.search(rf'<figure id="{key}">(.*?)</figure>', html, re.DOTALL)
+        assert found, key
+        assert re.search(r'<svg role="img" aria-label="[^"]{20,}"', found[1]), key
+        assert f'download="{key}.csv"' in found[1] and 'href="data:text/csv' in found[1], key
+    assert html.count("<figure") == len(FIGURES) + 3  # and a small one for each kind of slices
 
 
-def test_a_curve_needs_figures():
-    assert charts.curve([{"epoch": 1, "ndcg_10": None}], "ndcg_10", "x") == ""
-    assert charts.curve([{"epoch": 1, "loss": 3.0}], "loss", "x").startswith("<svg")
+def test_the_answer_stands_first_and_the_rest_is_folded(html: str) -> None:
+    order = ["<h1>", 'class="strip"', "user 718", "item_knn leads", "rows were refused", "data quality and drift",
+             "the split", "histories</small>", "training</small>", "groups of users", "coverage and popularity",
+             "cold-start ladder", "item map", "influence</small>", "cost</small>", "lineage</small>"]  # fmt: skip
+    places = [html.index(word) for word in order]
+    assert places == sorted(places)
+    assert html.count('<details class="part">') == 12 and "<script" not in html
+    assert "details::details-content" in html  # open on paper
 
 
-def test_csv_is_whole_and_runs_nothing():
-    link = page.csv_link([{"name": "=cmd()", "value": 0.5}, {"name": 'a,"b"', "value": -1}])
-    assert link.startswith("data:text/csv")
-    assert unquote(link.split(",", 1)[1]) == 'name,value\r\n\'=cmd(),0.5\r\n"a,""b""",-1\r\n'
-    assert page.csv_link([]) == ""
+def test_reasons_and_their_heat_map_are_there_where_the_lists_have_them(html: str) -> None:
+    assert "because of &lt;/script&gt;" in html and '<table class="heat">' in html
+    assert 'style="--a: 1.00">0.50' in html and "Of 4 items listed for a reason" in html
 
 
-def test_small_words():
-    assert page.share(1, 4) == "25.0" and page.share(0, 4) == "0.5" and page.share(1, 0) == "0"
-    assert page.when(made.START) == "2017-07-14" and page.when(None) == ""
-    assert page.short(812.53) == "812.5" and page.short(12.345) == "12.35" and page.short(0.5) == "0.5000"
-    assert page.chance(None) == "" and page.chance(0.0123) == "0.012"
-    assert page.span(122.4) == "2 m 02 s" and page.span(9.96) == "10.0 s"
+def test_what_blends_gained_is_told(html: str) -> None:
+    assert "<td>mixed</td><td>item_knn</td>" in html and "+0.0020 to +0.0220" in html
 
 
-def test_findings_are_sentences_about_the_figures():
-    facts = {
-        "leaderboard": BOARD, "training": [{"epoch": 1, "ndcg_10": 0.3}, {"epoch": 2, "ndcg_10": 0.2}], "ours": "model",
-        "funnel": [{"source": "events", "in": 10, "out": 9, "rejected": 1, "reasons": [("future", 1)],
-                    "added": 0}],
-        "slices": [{"slice": "all", "recommender": "model", "value": 0.4}], "cost": [{"job": "train", "seconds": 61.0}],
-        "differences": [{"base": "model", "p_holm": 0.01}, {"base": "model", "p_holm": 0.06},
-                        {"base": "model", "p_holm": None}],
-        "k": 10, "probes": [{"probe": "as it is", "against": "popularity, as it is", "ndcg_10": [0.4, 0.3, 0.5]},
-                            {"probe": "30% dropped", "against": "model, as it is", "ndcg_10": [0.3, 0.2, 0.4]},
-                            {"probe": "first 0", "against": "popularity, first 0", "ndcg_10": [0.1, 0.0, 0.2]}],
-        "cold": [{"ranker": "model", "among": "all", "percentile": [0.083, 0.07, 0.1]}],
-        "because": {"curves": [{"curve": c, "step": "area", "order": o, "gap": g} for c in ("deletion", "insertion")
-                               for o, g in (("influence", None), ("random", [0.2, 0.1, 0.3]),
-                                            ("recent", [0.1, -0.1, 0.3]), ("similar", [0.2, 0.1, 0.3]))]},
-    }  # fmt: skip
-    assert page.findings(facts) == {
-        "leaderboard": "model leads on test",
-        "differences": "model differs from 1 of 3 by more than chance",
-        "because": "Reasons outweigh 2 of 3 other choices of events by more than chance",
-        "training": "2 epochs; validation was best at epoch 1",
-        "funnel": "10.0% of the event rows were refused, most as future",
-        "slices": "The model leads in 1 of 1 slices",
-        "cost": "1 m 01 s in all, train the longest",
-        "probes": "With 30% dropped the model keeps 75% of its NDCG@10",
-        "cold": "Items never trained on stand at 8.3% of the ranking, where 0 % is the top and 50 % chance",
-    }
-    assert page.flat([{"a": [1, 2, 3], "b": "x"}]) == [{"a": 1, "a_low": 2, "a_high": 3, "b": "x"}]
+def test_what_is_older_than_what_it_was_made_of_is_said(html: str) -> None:
+    assert "1 of 15 tables is made of older versions than are there: metrics (split)" in html
+
+
+def test_a_run_without_any_of_it_still_has_a_page(tmp_path: Path) -> None:
+    report.run(None, made.root(tmp_path, recommenders=["model"]))
+    html = (tmp_path / "report.html").read_text()
+    for key in ("drift", "timeline", "histories", "gaps", "rate", "starved", "tail", "ladder", "map"):
+        assert f'<figure id="{key}">' not in html
+    assert "heat" not in html.split("</style>")[1] and '<figure id="lineage">' in html
+
+
+def test_the_largest_page_there_is_stays_below_4_mb(tmp_path: Path) -> None:
+    report.run(None, made.pictured(tmp_path))
+    (place,) = tmp_path.glob("report/*/facts.json")
+    facts = json.loads(place.read_text())
+    long = "名" * people._TITLE
+    point = facts["map"]["points"][0] | {"title": long[: itemmap._TITLE]}
+    facts["map"]["points"] = [point] * itemmap.MOST
+    because = [{"item": "1" * 12, "title": long, "influence": 0.123}] * 3
+    for each in facts["people"]:
+        each["history"] = [dict(each["history"][0], title=long)] * people._RECENT
+        for listed in each["lists"]:
+            listed["items"] = [listed["items"][0] | {"title": long, "because": because}] * 10
+    facts["people"] = facts["people"][:1] * 20
+    facts["influence"] = people.influence(facts["people"])
+    assert len(page.render(facts).encode()) < 4e6
