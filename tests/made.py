@@ -202,6 +202,7 @@ def pictured(path: Path, **more: Any) -> Config:
         "reasons": reasons, "users": {"serve": 2, "test": 2},
         "because": {"windows": {"users": 2, "explained": 2, "users_per_core_second": {"without": 9.0, "with": 3.0}}},
     })  # fmt: skip
-    put(path, tables.METRICS, metric_rows(), version="v2", facts=metric_facts() | {"pictures": pictures(), "blends": [BLEND]},
+    told = metric_facts() | {"pictures": pictures(), "blends": [BLEND]}
+    put(path, tables.METRICS, metric_rows(), version="v2", facts=told,
         parents={"recommendations": made.fingerprint, "split": "an older one"})  # fmt: skip
     return conf
