@@ -34,7 +34,7 @@ def unlike(one: str, two: str, metric: str) -> float | None:
 
 def test_figures_are_means_over_lists_of_means_over_pairs(spark):
     rows = [
-        (name, "test", user, [(i, float(9 - n), n + 1) for n, i in enumerate(items)], "history", None, 1, "m", 0)
+        (name, "test", user, [(i, float(9 - n), n + 1) for n, i in enumerate(items)], "history", None, 1, "m", 0, None)
         for (name, user), items in LISTS.items()
     ]
     recommendations = spark.createDataFrame(rows, tables.RECOMMENDATIONS.ddl)

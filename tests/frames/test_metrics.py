@@ -37,7 +37,18 @@ def split_rows(spark: Any) -> Any:
 
 def recommendation_rows(spark: Any, lists: dict = LISTS) -> Any:
     rows = [
-        (name, role, user, [(i, float(9 - n), n + 1) for n, i in enumerate(items)], "full_history", None, 1, "m", 0)
+        (
+            name,
+            role,
+            user,
+            [(i, float(9 - n), n + 1) for n, i in enumerate(items)],
+            "full_history",
+            None,
+            1,
+            "m",
+            0,
+            None,
+        )
         for (name, role, user), items in lists.items()
     ]
     return spark.createDataFrame(rows, tables.RECOMMENDATIONS.ddl)
