@@ -90,6 +90,8 @@ def beside(spark: Any, module: Any) -> dict[str, Any]:
     if getattr(module, "WANTS", ()) == ("people",):
         people = [(u, {"town": rng.choice("abc")}) for u in USERS[::2]]
         return {"people": spark.createDataFrame(people, "user_id string, attributes map<string,string>")}
+    if getattr(module, "WANTS", ()) == ("keep",):
+        return {"keep": lambda frame, name: frame}
     return {}
 
 
@@ -102,7 +104,14 @@ ENTRIES: list[tuple[Any, Any, str | int]] = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize(("module", "entry", "seen"), ENTRIES, ids=[entry.kind for _, entry, _ in ENTRIES])
+#: Of those that share their way to a list with one of the others.
+LIKE = {"item_knn", "tifu_knn", "profile", "markov"}
+
+
+@pytest.mark.parametrize(
+    ("module", "entry", "seen"),
+    [pytest.param(*e, id=e[1].kind, marks=[pytest.mark.slow] if e[1].kind in LIKE else []) for e in ENTRIES],
+)
 def test_everybody_obeys_the_filters(spark: Any, module: Any, entry: Any, seen: str | int) -> None:
     rows = logs.log(5)
     cut = max(r[2] for r in rows) + logs.DAY  # type: ignore[type-var, operator]
