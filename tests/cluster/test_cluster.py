@@ -57,8 +57,9 @@ def ok(cluster: Cluster, job: str, *arguments: str) -> str:
     return done.stdout
 
 
+@pytest.mark.cluster
 def test_a_job_submitted_to_workers(spark: Any, source: Path, tmp_path: Path) -> None:
-    """The smoke: cleaning in executors of two workers; the local session of the other tests cleans the same."""
+    """The smallest: cleaning in executors of two workers; the local session of the other tests cleans the same."""
     there, here = write_config(tmp_path / "there", source), write_config(tmp_path / "here", source)
     with standalone(tmp_path / "hosts", workers=2) as cluster:
         said = ok(cluster, "clean", "--config", str(there), "--", "--conf", "spark.cores.max=2")
