@@ -4,11 +4,13 @@ BIN := .venv/bin
 PYTEST_ARGS ?=
 WORKERS ?= 2
 EPOCHS ?= 6
+KILLS ?= 40
+SEED ?= 1
 
-.PHONY: help setup demo movielens test test-all lint docs format clean
+.PHONY: help setup demo movielens test test-all test-faults lint docs format clean
 
 help: ## this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
 
 setup: ## .venv with everything in it, Horovod compiled; at once when it is there
 	@bash scripts/setup.sh
@@ -25,6 +27,9 @@ test: setup ## the default tests with coverage, two files at a time; PYTEST_ARGS
 
 test-all: setup ## every test, also the slow ones and those on a cluster of this machine's own
 	@$(BIN)/python -m pytest --cov=lstmrec --cov-report=term $(PYTEST_ARGS)
+
+test-faults: setup ## faults injected: crash points, damaged files, KILLS=40 processes killed; last line is one JSON object
+	@$(BIN)/python -m tests.faults --kills $(KILLS) --seed $(SEED)
 
 lint: setup ## ruff, mypy --strict, and the walls between the packages
 	@$(BIN)/ruff check .

@@ -66,12 +66,12 @@ def find(root: str, contract: Table, skip_key: str) -> Manifest | None:
         path = files.join(folder(root, contract.name, version), manifests.NAME)
         if version.startswith(skip_key[:12]) and files.whole_json(path):
             found = load(root, contract, version)
-            if found.skip_key == skip_key and _lies_there(root, contract, found):
+            if found.skip_key == skip_key and lies_there(root, contract, found):
                 return found
     return None
 
 
-def _lies_there(root: str, contract: Table, manifest: Manifest) -> bool:
+def lies_there(root: str, contract: Table, manifest: Manifest) -> bool:
     """Whether every file of a version is as long as it was, which one listing tells."""
     place = folder(root, contract.name, manifest.version)
     sizes = files.walk(files.join(place, "data") if contract.columns else place)

@@ -30,5 +30,5 @@ def test_every_named_test_is_there() -> None:
 
 def test_every_fault_of_the_data_side_has_a_test() -> None:
     table = lines()
-    assert set(table) == {*range(1, 71), *range(105, 116)}
+    assert set(table) >= {*range(1, 71), *range(105, 116)}
     assert {number for number, names in table.items() if not names} == OPEN
