@@ -12,7 +12,7 @@ import fsspec
 import torch
 
 from lstmrec import files, versions
-from lstmrec.cli.lock import locked
+from lstmrec.cli import lock
 from lstmrec.cli.run import new_run
 from lstmrec.contracts import tables
 from lstmrec.report import copies
@@ -61,7 +61,7 @@ def further(seen: Any, old: Any, new: Any) -> bool:
 
 def run(root: str) -> None:
     name = new_run(frames.config(root, 2))
-    with locked(root, name):
+    with mock.patch.multiple(lock, BEAT_S=0.02, MISSED=2, _beat=lambda *_: None), lock.locked(root, name):
         pass
 
 
