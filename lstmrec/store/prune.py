@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -14,11 +15,13 @@ from lstmrec.store.publish import publications
 
 #: Publications that stay: the live one, and the one that a rollback goes to.
 _PUBLISHED = 2
+_DESK = re.compile(r"[0-9a-f]{12}-[0-9a-f]{8}")  # see `store.work.desk`
 
 
 @dataclass(frozen=True)
 class Old:
-    """A version that may go: bytes of its files; whole: false where it has no manifest (of a run that was killed)."""
+    """A version that may go: bytes of its files; whole: false where it has no manifest (of a run that was killed), or
+    is the private folder of a job (then table is `_work/JOB`)."""
 
     table: str
     version: str
@@ -53,7 +56,17 @@ def old(root: str, keep: int) -> list[Old]:
     return [
         Old(name, version, sum(files.walk(versions.folder(root, name, version)).values()), m is not None)
         for name, found in there.items() for version, m in sorted(found.items()) if (name, version) not in stay
-    ]  # fmt: skip
+    ] + [*_desks(root)]  # fmt: skip
+
+
+def _desks(root: str) -> Iterator[Old]:
+    """Private folders of jobs that were killed. Checkpoints and buckets beside them stay: a rerun goes on with them."""
+    above = files.join(root, "_work")
+    for job in files.names(above):
+        for name in files.names(files.join(above, job)):
+            if _DESK.fullmatch(name):
+                size = sum(files.walk(files.join(above, job, name)).values())
+                yield Old(f"_work/{job}", name, size, whole=False)
 
 
 def remove(root: str, gone: Old) -> None:

@@ -58,3 +58,14 @@ def test_a_damaged_version_that_is_pointed_to_is_left_to_be_mended(tmp_path: Pat
     for version in ("v1", "v2"):
         (tmp_path / "split" / version / "_MANIFEST.json").write_text('{"table": "spl')
     assert [(o.version, o.whole) for o in prune.old(str(tmp_path), keep=1)] == [("v1", False)]
+
+
+def test_private_folders_of_killed_jobs_go_and_what_a_rerun_goes_on_with_stays(tmp_path: Path) -> None:
+    desk = versions.new_version("a" * 64)
+    for place in (f"clean/{desk}", "train/aaaaaaaaaaaa/checkpoints", "score/buckets-" + "a" * 32):
+        (tmp_path / "_work" / place).mkdir(parents=True)
+        (tmp_path / "_work" / place / "part").write_bytes(b"123")
+    found = prune.old(str(tmp_path), keep=1)
+    assert found == [prune.Old("_work/clean", desk, 3, whole=False)]
+    prune.remove(str(tmp_path), found[0])
+    assert sorted(p.name for p in (tmp_path / "_work").glob("*/*")) == ["aaaaaaaaaaaa", "buckets-" + "a" * 32]
