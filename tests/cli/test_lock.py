@@ -32,7 +32,7 @@ def dead(number: int) -> None:
 
 def test_a_second_run_is_refused_while_the_first_lives() -> None:
     with lock.locked(ROOT, "1"):
-        with pytest.raises(ResourceError, match="locked by run 1 .*process") as caught, lock.locked(ROOT, "2"):
+        with pytest.raises(ResourceError, match=r"locked by run 1 .*process") as caught, lock.locked(ROOT, "2"):
             pass
         assert caught.value.code == "R105"
     with lock.locked(ROOT, "2"):  # given back: taken at once
