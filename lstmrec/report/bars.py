@@ -40,7 +40,10 @@ def timeline(rows: Rows, days: int | None) -> str:
         made = chart(data).mark_bar().encode(y=places, x=x, x2="high:Q", color=colours("role", ROLES))
         return svg(made.properties(width=WIDTH, height=alt.Step(18)))
     ends = [r | {"to": (date.fromisoformat(r["at"]) + timedelta(days=days)).isoformat()} for r in data]
-    x = alt.X("at:T", scale=alt.Scale(type="utc"), title=None, axis=alt.Axis(tickCount=4, labelOverlap=True))
+    span = (date.fromisoformat(data[-1]["at"]) - date.fromisoformat(data[0]["at"])).days + days
+    # Months by number: their names are of all lengths, and would touch.
+    axis = alt.Axis(tickCount=4, format="%b %d" if span < 92 else "%Y-%m", labelOverlap=True, labelSeparation=12)
+    x = alt.X("at:T", scale=alt.Scale(type="utc"), title=None, axis=axis)
     y = alt.Y("low:Q", title="events", axis=_counts(data, "high", minExtent=48))
     made = chart(ends).mark_rect().encode(x=x, x2="to:T", y=y, y2="high:Q", color=colours("role", ROLES))
     return svg(made.properties(width=WIDTH, height=HEIGHT))

@@ -16,7 +16,8 @@ MOST = 1500
 COLOURED = 8
 OTHER, NONE = "other", "no tag"
 _TITLE = 80
-_SIDE, _MARGIN = 640, 10
+#: Of the drawing, and how wide it may become: on a phone points are then still to be seen.
+_SIDE, _MARGIN, _WIDEST = 480, 8, 640
 #: Four shapes besides the colours, as paths from their middle on.
 _SHAPES = ("m-3.2 0a3.2 3.2 0 1 0 6.4 0a3.2 3.2 0 1 0-6.4 0", "m-2.9-2.9h5.8v5.8h-5.8z", "m0-3.8l3.6 6.7h-7.2z",
            "m0-4l4 4l-4 4l-4-4z")  # fmt: skip
@@ -108,4 +109,4 @@ def draw(found: Mapping[str, Any]) -> str:
         parts.append("</g>")
     tall = height * inner + 2 * _MARGIN
     return (f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {_SIDE} {tall:.0f}" '
-            f'style="width:100%;max-width:{_SIDE}px;height:auto">{"".join(parts)}</svg>')  # fmt: skip
+            f'style="width:100%;max-width:{_WIDEST}px;height:auto">{"".join(parts)}</svg>')  # fmt: skip
