@@ -157,7 +157,7 @@ class UserTower(nn.Module):
             return zero, zero
         known = [table(static[:, j]) for j, table in enumerate(self.static)]
         h, c = self.start(torch.cat(known, 1)).view(rows, self.spec.layers, 2, -1)[:, i].unbind(1)
-        return torch.tanh(h), c
+        return torch.tanh(h), c.contiguous()  # cuDNN wants it so
 
     def _mask(self, name: str, width: int, p: float, key: Key | None, like: Tensor) -> Tensor | None:
         if key is None or p == 0:

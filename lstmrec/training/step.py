@@ -51,6 +51,9 @@ class Learner:
     def __init__(self, net: nn.Module, loss_of: LossOf, conf: TrainConfig, comm: Comm, seed: int) -> None:
         self.net, self.loss_of, self.conf, self.comm, self.seed = net, loss_of, conf, comm, seed
         self._twin = copy.deepcopy(net).eval() if conf.ema else net
+        for part in self._twin.modules():
+            if isinstance(part, nn.LSTM):
+                part.flatten_parameters()  # a copy's lie apart; cuDNN would join them at every call
         self.tables = self._lazy()
         lazy = () if self.tables is None else self.tables.named
         self.named = {n: p for n, p in net.named_parameters() if p.requires_grad and n not in lazy}

@@ -45,3 +45,12 @@ def test_attention_starts_as_no_more_than_its_norm() -> None:
     y = torch.randn(2, 5, spec.units)
     assert tower.attention is not None
     torch.testing.assert_close(tower.attention(y, None), tower.attention.norm(y))
+
+
+def test_first_states_lie_in_one_piece() -> None:
+    """cuDNN refuses others (seen on an H200: `rnn: cx is not contiguous`)."""
+    tower = build(worlds.spec(layers=2, use_static=True), 1).user
+    batch = worlds.batch()
+    for layer in range(2):
+        for state in tower.first(batch.static, layer, batch.profile):
+            assert state[None].is_contiguous()
