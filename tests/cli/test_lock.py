@@ -30,7 +30,9 @@ def dead(number: int) -> None:
     files.create(f"{ROOT}/_lease/{number:06d}/owner.json", b'{"owner": "run 7 (there, process 1)"}')
 
 
-def test_a_second_run_is_refused_while_the_first_lives() -> None:
+@pytest.mark.timeout(120)
+def test_a_second_run_is_refused_while_the_first_lives(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(lock, "MISSED", 10**9)
     with lock.locked(ROOT, "1"):
         with pytest.raises(ResourceError, match=r"locked by run 1 .*process") as caught, lock.locked(ROOT, "2"):
             pass
