@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from fsspec.implementations.local import LocalFileSystem
 
 from lstmrec.config.clean import Source
-from lstmrec.contracts.errors import DataError
+from lstmrec.contracts.errors import DataError, of_system
 from lstmrec.store import footers, source
 
 
@@ -88,3 +90,18 @@ def test_of_many_files_some_are_looked_at() -> None:
     looked = footers._spread(names)
     assert len(set(looked)) == footers.LOOKED_AT and looked[0] == "0" and looked[-1] == "999"
     assert footers._spread(names[:5]) == names[:5]
+
+
+def test_a_file_that_may_not_be_read_is_named(tmp_path: Path) -> None:
+    path = tmp_path / "a.parquet"
+    path.write_bytes(b"PAR1" * 9)
+    path.chmod(0)
+    me = os.geteuid()
+    os.seteuid(me or 65534)  # root reads everything
+    try:
+        with pytest.raises(PermissionError) as caught:
+            footers.broken(LocalFileSystem(), {str(path): {"size": 36}}, "parquet")
+    finally:
+        os.seteuid(me)
+    told = of_system(caught.value)
+    assert told is not None and (told.code, told.where, told.exit_code) == ("R107", str(path), 4)
