@@ -72,18 +72,22 @@ def _listed(had: Column) -> list[Column]:
     return [F.sort_array(F.collect_list(event)).alias("e"), F.sort_array(F.collect_set(known)).alias("hidden")]
 
 
-def fed(moved: DataFrame, static: DataFrame, profiles: DataFrame, states: DataFrame | None, hides: bool) -> DataFrame:
-    """`options.FED` rows of users of `standing` that moved, beside what `listed` says of them: their events since
-    `had`, where they go on from, and, where the history `hides`, `hidden`. profiles: USER_PROFILES, of which the one
-    after the last event is looked at."""
+def fed(moved: DataFrame, listed: DataFrame | None, static: DataFrame, profiles: DataFrame, states: DataFrame | None,
+        hides: bool) -> DataFrame:  # fmt: skip
+    """`options.FED` rows of users of `standing` that moved: their events since `had`, where they go on from, and, where
+    the history `hides`, `hidden`. listed: see there; None: it stands in `moved`. profiles: USER_PROFILES, of which the
+    one after the last event is looked at."""
     after = profiles.select("user_id", F.col("boundary").alias("events"), F.col("encoded").alias("profile"))
     known = F.struct("events", "last", "fed", "static").alias("known")
-    out = moved.select("user_id", "events", "had", "e", "hidden", known)
+    out = moved if listed is None else moved.join(listed, "user_id", "left")
+    out = out.select("user_id", "events", "had", "e", "hidden", known)
     out = out.join(static.select("user_id", "static"), "user_id", "left").join(after, ["user_id", "events"], "left")
     if states is None:
         out = out.withColumns({"state": F.lit(None).cast("array<float>"), "before": F.lit(0).cast("bigint")})
     else:
         kept = states.select("user_id", "state", F.col("last").alias("before"))
+        # Semi first: of all states, which are wide, these few alone are to travel.
+        kept = kept.join(moved.where("had > 0").select("user_id"), "user_id", "left_semi")
         out = out.join(kept, "user_id", "left")
     goes_on = F.col("had") > 0
     return out.select(

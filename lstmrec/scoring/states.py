@@ -79,12 +79,14 @@ class States:
     def _moved(self, name: str, moved: DataFrame, history: DataFrame, before: DataFrame | None,
                told: Mapping[str, int]) -> DataFrame:  # fmt: skip
         """USER_STATES rows of users with new events, of new users, and of those who are others than they were."""
+        listed = None
         if before is not None:  # few: what is not theirs is dropped before anything is looked up
             theirs = history.join(moved.select("user_id", "had"), "user_id", "inner")
             listed = carried.listed(carried.events(theirs, self.catalogue, self.vocabulary, "had"))
-            moved = moved.join(listed, "user_id", "left")
-        fed = roles.beside(carried.fed(moved, self.static, self.profiles, before, self.hides), self.whom)
-        return self._ranked(f"{name}-states", fed, sum(n for kind, n in told.items() if kind != carried.SAME))
+        fed = roles.beside(
+            carried.fed(moved, listed, self.static, self.profiles, before, self.hides), self.whom
+        )  # fmt: skip
+        return self._ranked(f"{name}-moved", fed, sum(n for kind, n in told.items() if kind != carried.SAME))
 
     def _stayed(self, name: str, same: DataFrame, history: DataFrame, before: DataFrame, told: dict[str, int]
                 ) -> list[DataFrame]:  # fmt: skip
@@ -122,7 +124,7 @@ class States:
         """USER_STATES rows of users without new events whose lists are ranked anew."""
         mine = history.join(users.select("user_id"), "user_id", "left_semi")
         fed = roles.beside(self._hiding(carried.again(users, before), mine), self.whom)
-        return self._ranked(f"{name}-again", fed, many)
+        return self._ranked(f"{name}-ranked", fed, many)
 
     def _ranked(self, name: str, fed: DataFrame, many: int) -> DataFrame:
         once, held = Lock(), list[DataFrame]()

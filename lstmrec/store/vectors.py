@@ -42,8 +42,10 @@ def committed(spark: SparkSession, conf: Config, t: Ticket, tower: Tower, rules:
         rows = carried.inputs(tower(encoded, events), before)
     else:
         seen = materialise(carried.unchanged(encoded, old), "items-unchanged")
-        other = encoded.join(seen.where("NOT same").select("item"), "item", "left_semi")
-        rows = carried.kept(before, seen).unionByName(carried.inputs(tower(other, events), before))
+        new = seen.where("NOT same")
+        other = encoded.join(new.select("item"), "item", "left_semi")
+        theirs = before.join(new.select("item_id"), "item_id", "left_semi")
+        rows = carried.kept(before, seen).unionByName(carried.inputs(tower(other, events), theirs))
     return commit(carried.audience(rows, rules if carry else None), t, tables.ITEM_VECTORS, keys=False,
                   rows_in=versions.current(conf.root, tables.ENCODED_ITEMS).rows_out, different=("vector", "input"),
                   facts={"events": events, "bundle": bundle, "frozen": int(last is not None)})  # fmt: skip

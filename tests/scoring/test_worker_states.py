@@ -1,0 +1,67 @@
+"""Lists that take in new items: which of them change, without Spark (whole days: test_states.py)."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pytest
+
+from lstmrec.scoring import worker, worker_states
+from lstmrec.scoring.options import MOVED, SPENT
+from tests.model import worlds
+from tests.scoring import bundles
+
+
+@pytest.fixture(scope="module")
+def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("merged")
+    bundles.seal_bundle(folder, worlds.net(**{**worlds.RICH, "history": "filter"}))
+    bundles.seal_vectors(folder, bundles.encoded())
+    return folder
+
+
+@pytest.fixture(autouse=True)
+def cache(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LSTMREC_CACHE", str(root / "cache"))
+
+
+def merged(root: Path, lists: dict[str, list[tuple[str, float]]], gone: list[int], new: list[int],
+           complete: bool = False, size: int = 3) -> dict[str, Any]:  # fmt: skip
+    """user -> (what became, item ids, complete) of lists of 4 that need 2; every user vector is all ones."""
+    width = worlds.net(**worlds.RICH).spec.dim
+    rows = [{"user_id": u, "query": [1.0] * width, "items": [{"item_id": i, "score": s} for i, s in items],
+             "complete": complete} for u, items in lists.items()]  # fmt: skip
+    schema = pa.schema([("user_id", pa.string()), ("query", pa.list_(pa.float32())), ("items", worker_states._DEEP),
+                        ("complete", pa.bool_())])  # fmt: skip
+    batches = [pa.RecordBatch.from_pylist(rows[i : i + size], schema=schema) for i in range(0, len(rows), size)]
+    options = bundles.options(root, k=4, least=2)
+    out = [r for b in worker_states.merged(iter(batches), options, gone, new) for r in b.to_pylist()]
+    return {r["user_id"]: (r["became"], [i["item_id"] for i in r["items"]], r["complete"]) for r in out}
+
+
+def test_only_lists_that_change_are_given(root: Path) -> None:
+    worst, best = [(f"item {i}", 1e6 - i) for i in (5, 6, 7, 8)], [(f"item {i}", -1e6 - i) for i in (5, 6, 7, 8)]
+    assert merged(root, {"u": worst, "v": worst[:3]}, [], [20]) == {}
+    assert merged(root, {"u": worst, "v": best}, [], [20]) == {
+        "v": (MOVED, ["item 20", "item 5", "item 6", "item 7"], False)
+    }  # fmt: skip
+    lists = {"u": worst, "v": worst[1:] + [("item 9", 0.0)], "w": [("item 6", 2.0), ("nowhere", 1.0)]}
+    for size in (1, 2, 5):
+        assert merged(root, lists, [6], [], size=size) == {
+            "u": (MOVED, ["item 5", "item 7", "item 8"], False), "v": (MOVED, ["item 7", "item 8", "item 9"], False),
+            "w": (SPENT, [], False),
+        }  # fmt: skip
+    assert merged(root, {"w": lists["w"]}, [6], [], complete=True) == {"w": (MOVED, [], True)}
+
+
+def test_an_item_that_changed_stands_where_it_belongs_now(root: Path) -> None:
+    items = worker.the_items(str(root), bundles.VERSION, bundles.VERSION)
+    score = float(items.vectors[20].double().sum() + items.bias[20].double())
+    given = {"u": [("item 20", 1e6), ("item 5", score + 1), ("item 6", score - 1)],
+             "v": [("item 5", score + 1), ("item 20", score), ("item 6", score - 1)]}  # fmt: skip
+    found = merged(root, given, [20], [20])
+    # Who was fourth is not known, so of three places two are sure.
+    assert found["u"][:2] == (MOVED, ["item 5", "item 20"])
+    assert found["v"][:2] == (MOVED, ["item 5", "item 20"])
