@@ -16,8 +16,10 @@ ITEM_VECTORS = Table(
         Column("input", "array<float>", True, "carry modes: the vector that states were fed, where it is another; an "
                "item keeps the first one for as long as the bundle lives"),
         Column("whom", "array<string>", True, "carry modes: segments that may be shown the item; null: everybody"),
+        Column("digest", "bigint", True, "of vector and bias: whether an item moved is seen without its numbers"),
+        Column("fed", "bigint", True, "digest of input, or of vector where that is null"),
     ),
-    key=("item",), minor=1,
+    key=("item",), minor=2,
     doc="the item tower's output for today's catalogue",
 )  # fmt: skip
 
@@ -27,7 +29,7 @@ USER_STATES = Table(
         Column("user_id", "string"),
         Column("events", "int", doc="that the state has been fed"),
         Column("last", "bigint", doc="seconds of the last of them; 0 without one, or without a clock"),
-        Column("fed", "bigint", doc="digest of them, as the net sees them"),
+        Column("fed", "bigint", doc="digest of them: places, items known, what these are fed as, types, times"),
         Column("static", "bigint", doc="digest of the demographics it starts from and of the user's segment"),
         Column("state", "array<float>", doc="h and c of each layer"),
         Column("query", "array<float>", doc="the user vector"),

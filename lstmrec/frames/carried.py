@@ -8,87 +8,86 @@ from pyspark.sql import functions as F
 from lstmrec.contracts.ids import UNKNOWN
 from lstmrec.frames import sequences
 
-#: What is done with a user: read everything, go on from the state, or leave the state alone.
-WHOLE, ON, SAME = "whole", "on", "same"
+#: What is done with a user: read everything, go on from the state, leave the state alone, or forget it.
+WHOLE, ON, SAME, GONE = "whole", "on", "same", "gone"
 _MADE = ("item", "item_id", "vector", "bias", "input")
 _MASK = (1 << 40) - 1  # digests are sums of so much of a hash: 2^23 events add up without an overflow
 
 
-def events(history: DataFrame, catalogue: DataFrame, vocabulary: DataFrame, *beside: str) -> DataFrame:
-    """user_id, index, item, type, second (see `sequences.encoded`), hash (of what the net sees), of SPLIT rows, and
-    columns that stand beside them."""
-    rows = sequences.encoded(history, catalogue, vocabulary)
-    known = F.when(F.col("item") != UNKNOWN, F.col("item_id"))
-    seen = F.xxhash64("index", known, "type", "second").bitwiseAND(F.lit(_MASK))
-    return rows.select("user_id", "index", "item", "type", "second", seen.alias("hash"), *beside)
+def hashed(history: DataFrame, fed: DataFrame) -> DataFrame:
+    """SPLIT rows with `hash`, of what the net is fed of an event and what of it may be hidden later: place, item and
+    its vector (neither of an item that is in no catalogue), type, time. fed: ITEM_VECTORS."""
+    known = F.broadcast(fed.select("item_id", F.col("fed").alias("__fed")))
+    item = F.when(F.col("__fed").isNotNull(), F.col("item_id"))
+    seen = F.xxhash64("index", item, "__fed", "event_type", "time").bitwiseAND(F.lit(_MASK))
+    return history.join(known, "item_id", "left").withColumn("hash", seen).drop("__fed")
 
 
-def standing(who: DataFrame, rows: DataFrame, static: DataFrame, whom: DataFrame | None, states: DataFrame | None
-             ) -> DataFrame:  # fmt: skip
-    """Of users due (user_id): events, last, fed, static (digests: see USER_STATES), had (events that the state holds),
-    kind: WHOLE, ON or SAME. rows: `events`; static: ENCODED_USERS; whom: user_id, segment; states: USER_STATES.
+def standing(who: DataFrame, static: DataFrame, whom: DataFrame | None, states: DataFrame | None) -> DataFrame:
+    """Of users due (`roles.users`, with `fed`): events, fed, static (digests: see USER_STATES), had (events that the
+    state holds), was (their digest), kind. ON: there are more events, and `read` sees whether they come after those.
+    GONE: a state of nobody due. static: ENCODED_USERS; whom: user_id, segment; states: USER_STATES.
 
-    Without states everybody is read whole, so the events (see `listed`) come along: histories are walked once.
+    Nobody's events are looked at: digests of whole histories are there already.
     """
-    people = who.select("user_id").join(static, "user_id", "left")
+    people = who.join(static.select("user_id", "static"), "user_id", "left")
     people = people.withColumn("segment", F.lit(None).cast("string")) if whom is None else people.join(
         whom, "user_id", "left"
     )  # fmt: skip
-    people = people.select("user_id", F.xxhash64("static", F.coalesce("segment", F.lit(""))).alias("static"))
+    from_ = F.xxhash64("static", F.coalesce("segment", F.lit(""))).alias("static")
+    people = people.select("user_id", F.col("history").alias("events"), "fed", from_)
     if states is None:
-        known = people.select("user_id", *(F.lit(None).cast("bigint").alias(n) for n in ("had", "was", "from")))
-    else:
-        known = states.select("user_id", F.col("events").cast("bigint").alias("had"), F.col("fed").alias("was"),
-                              F.col("static").alias("from"))  # fmt: skip
-    counted = rows.join(known.select("user_id", "had"), "user_id", "left") if states is not None else rows.withColumn(
-        "had", F.lit(None).cast("bigint")
-    )  # fmt: skip
-    counted = counted.groupBy("user_id").agg(
-        F.count(F.lit(1)).cast("int").alias("events"), F.max_by("second", "index").alias("last"),
-        F.sum("hash").alias("fed"),
-        F.sum(F.when(F.col("index") < F.col("had"), F.col("hash")).otherwise(0)).alias("then"),
-        *([] if states is not None else _listed(F.lit(0))),
-    )  # fmt: skip
-    all_ = people.join(counted, "user_id", "left").fillna(0, ["events", "last", "fed", "then"])
-    all_ = all_.join(known, "user_id", "left")
-    on = (F.col("events") > F.col("had")) & (F.col("then") == F.col("was"))
-    same = (F.col("events") == F.col("had")) & (F.col("fed") == F.col("was"))
+        none = {"had": F.lit(0), "was": F.lit(0).cast("bigint"), "kind": F.lit(WHOLE)}
+        return people.withColumns(none)
+    known = states.select("user_id", F.col("events").alias("had"), F.col("fed").alias("was"),
+                          F.col("static").alias("from"))  # fmt: skip
+    all_ = people.join(known, "user_id", "full_outer")
     at_all = F.col("had").isNotNull() & (F.col("static") == F.col("from"))
-    kind = F.when(at_all & same, SAME).when(at_all & on, ON).otherwise(WHOLE)
-    had = F.when(kind == WHOLE, F.lit(0)).otherwise(F.col("had")).cast("int")
-    lists = [] if states is not None else ["e", "hidden"]
-    return all_.select("user_id", "events", "last", "fed", "static", had.alias("had"), kind.alias("kind"), *lists)
+    same = at_all & (F.col("events") == F.col("had")) & (F.col("fed") == F.col("was"))
+    kind = F.when(F.col("events").isNull(), GONE).when(same, SAME)
+    kind = kind.when(at_all & (F.col("events") > F.col("had")), ON).otherwise(WHOLE)
+    had = F.when(kind == ON, F.col("had")).otherwise(0)
+    return all_.select("user_id", "events", "fed", "static", had.alias("had"), "was", kind.alias("kind"))
 
 
-def listed(rows: DataFrame) -> DataFrame:
-    """user_id, e (events since `had`, in order), hidden (catalogue indexes of all that the user had). rows: `events`
-    beside `had`."""
-    return rows.groupBy("user_id").agg(*_listed(F.col("had")))
+def few(rows: DataFrame, are: bool) -> DataFrame:
+    """Rows that travel to those they are joined with, where they are few of them."""
+    return F.broadcast(rows) if are else rows
 
 
-def _listed(had: Column) -> list[Column]:
-    event = F.when(F.col("index") >= had, F.struct("index", "item", "type", "second"))
-    known = F.when(F.col("item") != UNKNOWN, F.col("item"))
-    return [F.sort_array(F.collect_list(event)).alias("e"), F.sort_array(F.collect_set(known)).alias("hidden")]
+def read(moved: DataFrame, history: DataFrame, catalogue: DataFrame, vocabulary: DataFrame, fed: DataFrame | None
+         ) -> DataFrame:  # fmt: skip
+    """Users of `standing` that moved, with what they did: last (second), e (events since `had`, in order), hidden
+    (catalogue indexes of all that the user had); WHOLE where the events that the state holds are not how the history
+    begins. history: SPLIT rows of theirs, beside `had`; fed: ITEM_VECTORS, None where there are no states."""
+    history = history if fed is None else hashed(history, fed)
+    event, known = F.struct("index", "item", "type", "second"), F.when(F.col("item") != UNKNOWN, F.col("item"))
+    then = F.when(F.col("index") < F.col("had"), F.col("hash")).otherwise(0) if fed is not None else F.lit(0)
+    listed = sequences.encoded(history, catalogue, vocabulary).groupBy("user_id").agg(
+        F.max_by("second", "index").alias("last"), F.sort_array(F.collect_list(event)).alias("e"),
+        F.sort_array(F.collect_set(known)).alias("hidden"), F.sum(then).alias("then"),
+    )  # fmt: skip
+    out = moved.join(listed, "user_id", "left").fillna(0, ["last", "then"])
+    if fed is None:
+        return out
+    kind = F.when((F.col("kind") == ON) & (F.col("then") == F.col("was")), ON).otherwise(WHOLE)
+    had = F.when(kind == ON, F.col("had")).otherwise(0)
+    since = F.filter("e", lambda x: x["index"] >= had)
+    return out.withColumns({"e": since, "kind": kind, "had": had})
 
 
-def fed(moved: DataFrame, listed: DataFrame | None, static: DataFrame, profiles: DataFrame, states: DataFrame | None,
-        hides: bool) -> DataFrame:  # fmt: skip
-    """`options.FED` rows of users of `standing` that moved: their events since `had`, where they go on from, and, where
-    the history `hides`, `hidden`. listed: see there; None: it stands in `moved`. profiles: USER_PROFILES, of which the
-    one after the last event is looked at."""
+def fed(moved: DataFrame, static: DataFrame, profiles: DataFrame, states: DataFrame | None, hides: bool) -> DataFrame:
+    """`options.FED` rows of users that moved (see `read`): their events since `had`, where they go on from, and, where
+    the history `hides`, `hidden`. profiles: USER_PROFILES, of which the one after the last event is looked at; states:
+    USER_STATES of theirs."""
     after = profiles.select("user_id", F.col("boundary").alias("events"), F.col("encoded").alias("profile"))
     known = F.struct("events", "last", "fed", "static").alias("known")
-    out = moved if listed is None else moved.join(listed, "user_id", "left")
-    out = out.select("user_id", "events", "had", "e", "hidden", known)
+    out = moved.select("user_id", "events", "had", "e", "hidden", known)
     out = out.join(static.select("user_id", "static"), "user_id", "left").join(after, ["user_id", "events"], "left")
     if states is None:
         out = out.withColumns({"state": F.lit(None).cast("array<float>"), "before": F.lit(0).cast("bigint")})
     else:
-        kept = states.select("user_id", "state", F.col("last").alias("before"))
-        # Semi first: of all states, which are wide, these few alone are to travel.
-        kept = kept.join(moved.where("had > 0").select("user_id"), "user_id", "left_semi")
-        out = out.join(kept, "user_id", "left")
+        out = out.join(states.select("user_id", "state", F.col("last").alias("before")), "user_id", "left")
     goes_on = F.col("had") > 0
     return out.select(
         "user_id", *(_list(f"e.{name}", kind).alias(alias) for name, kind, alias in
@@ -100,13 +99,13 @@ def fed(moved: DataFrame, listed: DataFrame | None, static: DataFrame, profiles:
     )  # fmt: skip
 
 
-def again(users: DataFrame, states: DataFrame) -> DataFrame:
-    """`options.FED` rows of users (user_id) whose lists are made again, from the user vectors there are; all else stays
-    as it is."""
+def again(states: DataFrame) -> DataFrame:
+    """`options.FED` rows of USER_STATES rows whose lists are made again, from the user vectors there are; all else
+    stays as it is."""
     kinds = {"items": "int", "types": "int", "times": "bigint", "static": "int", "profile": "float"}
     none = {name: F.array().cast(f"array<{kind}>") for name, kind in kinds.items()}
     known = F.struct("events", "last", "fed", "static").alias("known")
-    return states.join(users.select("user_id"), "user_id", "left_semi").select(
+    return states.select(
         "user_id", *(column.alias(name) for name, column in none.items()), F.lit(0).cast("bigint").alias("last"),
         F.lit(False).alias("had"), "state", "query", known,
     )  # fmt: skip
@@ -142,21 +141,22 @@ def inputs(made: DataFrame, before: DataFrame | None) -> DataFrame:
 
 
 def audience(rows: DataFrame, rules: DataFrame | None) -> DataFrame:
-    """ITEM_VECTORS rows: whom items may be shown to. rules: rows of `filters.rules`; None: everything to everybody."""
-    if rules is None:
-        return rows.select(
-            "item", "item_id", "vector", "bias", "input", F.lit(None).cast("array<string>").alias("whom")
-        )
-    nobody = F.array().cast("array<string>")
-    whom = F.when(F.col("pin").isNotNull(), nobody).when(~F.col("everybody"), F.col("segments"))
-    return rows.join(rules.select("item", whom.alias("whom")), "item", "left").select(*_MADE, "whom")
+    """ITEM_VECTORS rows: whom items may be shown to, and digests. rules: rows of `filters.rules`; None: everything to
+    everybody."""
+    made = rows.select(*_MADE, F.lit(None).cast("array<string>").alias("whom"))
+    if rules is not None:
+        nobody = F.array().cast("array<string>")
+        whom = F.when(F.col("pin").isNotNull(), nobody).when(~F.col("everybody"), F.col("segments"))
+        made = rows.join(rules.select("item", whom.alias("whom")), "item", "left").select(*_MADE, "whom")
+    digests = {"digest": F.xxhash64("vector", "bias"), "fed": F.xxhash64(F.coalesce("input", "vector"))}
+    return made.withColumns(digests)
 
 
 def turned(before: DataFrame, now: DataFrame) -> DataFrame:
     """item (today's index; null: it is in no catalogue any more), gone, new, old (it was there), distinct, of the
     ITEM_VECTORS rows that differ: one whose vector, bias or audience changed is both gone and new. By digests: the
     vectors of two catalogues would have to travel to be compared."""
-    said = F.xxhash64("vector", "bias", F.col("whom").isNull(), F.col("whom"))
+    said = F.xxhash64("digest", F.col("whom").isNull(), F.col("whom"))
     was = before.select("item_id", said.alias("was"), F.lit(True).alias("old"))
     shown = F.col("whom").isNull() | (F.size("whom") > 0)
     both = now.select("item_id", "item", said.alias("is"), shown.alias("shown")).join(was, "item_id", "full_outer")

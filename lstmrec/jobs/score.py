@@ -23,7 +23,7 @@ from lstmrec.scoring.states import States
 from lstmrec.store import asked, buckets, chain, collect, door, lent, outputs
 from lstmrec.store import vectors as vectors_of
 from lstmrec.store.commit import Ticket, seal, stage
-from lstmrec.store.read import read
+from lstmrec.store.read import read, read_version
 from lstmrec.store.work import Desk, desk
 
 NEEDS = (tables.SPLIT, tables.ENCODED_ITEMS, tables.SEQUENCES, tables.CUTS, tables.USERS, tables.ITEMS,
@@ -33,7 +33,7 @@ KEEPS = (tables.USER_STATES,)  # in carry modes, for its own next run
 SECTIONS = ("seed", "as_of", "score.k", "score.roles", "score.recommenders", "score.filters", "score.ladder",
             "score.because", "score.batch", "score.block", "score.mode", "score.margin", "sequence.history",
             "clean.unicode")  # fmt: skip
-VERSION = 3
+VERSION = 4
 SPARK = True
 sources, owed = lent.sources, outputs.owed
 
@@ -66,18 +66,18 @@ def filled(spark: SparkSession, conf: Config, t: Ticket, d: Desk, again: bool) -
     rules = asked.settled(spark, conf, encoded, items, people, d)
     tower = partial(udf.item_vectors, options=Options(conf.root, bundle.version))
     vectors = vectors_of.committed(spark, conf, t, tower, rules.rules, d.materialise, again)
-    why = (s.because.events, s.because.within) if s.because else (0, 0)
     options = Options(conf.root, bundle.version, vectors.version, s.k, s.batch, s.block, rules.place, rules.most,
-                      because=why)  # fmt: skip
+                      because=(s.because.events, s.because.within) if s.because else (0, 0))  # fmt: skip
     rows = Counter[str]()
     for f in versions.current(conf.root, tables.SEQUENCES).files:
         rows[f.partition["role"]] += f.rows
-    users = d.materialise(roles.users(split, people, s.roles), "users")
+    inputs = None if s.mode == "windows" else read_version(spark, conf.root, tables.ITEM_VECTORS, vectors)
+    users = d.materialise(roles.users(split, people, s.roles, inputs), "users")
     kept, carry = partial(buckets.kept, spark, buckets.folder(t), s.buckets), None
-    if s.mode != "windows":
+    if inputs is not None:
         hides = s.filters.hides(conf.sequence.history) == "history"
-        before = chain.states(spark, t, {"bundle": bundle.fingerprint, "hides": hides}, s.mode == "update", s.compact)
-        carry = States(encoded, words, static, profiles, rules.whom, hides, states.of(options, s.k, s.margin),
+        before = chain.states(spark, t, conf, words, bundle=bundle.fingerprint, hides=hides)
+        carry = States(encoded, words, static, profiles, inputs, rules.whom, hides, states.of(options, s.k, s.margin),
                        vectors.rows_out, before, d.materialise, kept, collect.rows)  # fmt: skip
     hands = Hands(d.materialise, kept, collect.empty, KINDS, Shown, fallback.score, *lent.hands(spark, conf, d))
     ends = {r["role"]: r["time"] for r in collect.rows(cuts)}

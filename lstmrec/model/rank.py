@@ -65,6 +65,14 @@ def nearest(query: Tensor, vectors: Tensor, bias: Tensor, k: int, block: int = 4
     return best_of(*_best(query, vectors, base, hidden or (row, row), k, block, error), k)
 
 
+@torch.no_grad()
+def at_most(query: Tensor, vectors: Tensor, bias: Tensor, longest: float) -> Tensor:
+    """(B,) float64 that no score of user vectors (B, dim) and items (N, dim), N > 0, is above, as `nearest` ranks them:
+    the best fp32 score, and as much as it may be off. longest: `norm(vectors)`."""
+    best = torch.addmm(bias, query, vectors.T).amax(1)
+    return best.double() + _error(query, longest, bias)
+
+
 def best_of(items: Tensor, scores: Tensor, k: int) -> Pairs:
     """(items (B, k), scores (B, k)) of candidates (B, C) and their scores, ties by item index; item 0, score -inf where
     there are fewer."""

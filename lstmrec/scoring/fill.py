@@ -123,19 +123,21 @@ class Fill:
         return made, digest([entry.model_dump(mode="json"), self.history, *told])
 
     def by_model(self, name: str, role: str, who: DataFrame, past: DataFrame, shown: Any, k: int) -> DataFrame:
-        """user_id, items, reason: the net's lists, and the fallback's for whom it has no rung."""
+        """user_id, items, reason, history: the net's lists, and the fallback's for whom it has no rung."""
         conf = self.conf.score.ladder
         if self.states is None:
             made = roles.ladder(reasons.carried(self.by_windows(name, role, past, shown, k)), who, conf)
             low = made.where("reason IS NULL")
-        else:
-            made = roles.ladder(self.states.lists(f"{name}-{role}", who, past, role == "serve"), who, conf)
-            low = roles.ladder(self.states.known(who), who, conf).where("reason IS NULL")
+        else:  # who stands where is known without a list, and is joined to lists as a few bytes a user
+            stand = roles.ladder(self.states.known(who), who, conf)
+            made = self.states.lists(f"{name}-{role}", who, past, role == "serve").join(stand, "user_id", "inner")
+            low = stand.where("reason IS NULL")
         if self.hands.empty(low):
             return made
         # The model shows the catalogue alone, and so does what stands in for it.
         train = self.split.where("role = 'train'").join(self.encoded.select("item_id"), "item_id", "left_semi")
-        rest = self.hands.fallback(low, train, past, self.asked.values, k, shown)
+        rest = self.hands.fallback(low.select("user_id"), train, past, self.asked.values, k, shown)
+        rest = rest.join(low.select("user_id", "history"), "user_id", "inner")
         return made.where("reason IS NOT NULL").unionByName(rest, allowMissingColumns=True)
 
     def by_windows(self, name: str, role: str, past: DataFrame, shown: Any, k: int) -> DataFrame:

@@ -11,6 +11,7 @@ from pyspark.sql import functions as F
 from lstmrec.config.score import RUNGS, Ladder
 from lstmrec.contracts import tables
 from lstmrec.contracts.errors import DataError
+from lstmrec.frames import carried
 from lstmrec.scoring import reasons as why
 
 Rows = Callable[[DataFrame], list[Row]]
@@ -24,9 +25,10 @@ def history(split: DataFrame, role: str) -> DataFrame:
     return split.where(F.col("role").isin(*tables.HISTORY[role]))
 
 
-def users(split: DataFrame, everybody: DataFrame, roles: Sequence[str]) -> DataFrame:
+def users(split: DataFrame, everybody: DataFrame, roles: Sequence[str], fed: DataFrame | None = None) -> DataFrame:
     """role, user_id, history (events before the cut): the users of validation and test are those with an event of that
-    role, those of serve every row of USERS."""
+    role, those of serve every row of USERS. fed (ITEM_VECTORS, carry modes): with `fed`, the digest of the history."""
+    more = [F.sum("hash").alias("fed")] if fed is not None else []
     parts = []
     for role in roles:
         who = (
@@ -34,9 +36,10 @@ def users(split: DataFrame, everybody: DataFrame, roles: Sequence[str]) -> DataF
             if role == "serve"
             else split.where(F.col("role") == role).select("user_id").distinct()
         )
-        counted = history(split, role).groupBy("user_id").agg(F.count(F.lit(1)).cast("int").alias("history"))
-        joined = who.join(counted, "user_id", "left").fillna(0, ["history"])
-        parts.append(joined.select(F.lit(role).alias("role"), "user_id", "history"))
+        past = history(split, role) if fed is None else carried.hashed(history(split, role), fed)
+        counted = past.groupBy("user_id").agg(F.count(F.lit(1)).cast("int").alias("history"), *more)
+        joined = who.join(counted, "user_id", "left").fillna(0)
+        parts.append(joined.select(F.lit(role).alias("role"), *joined.columns))
     return _union(parts)
 
 
@@ -55,9 +58,9 @@ def beside(sequences: DataFrame, *facts: DataFrame | None) -> DataFrame:
 
 
 def ladder(lists: DataFrame, users: DataFrame, conf: Ladder) -> DataFrame:
-    """user_id, items (where `lists` has them), reason of the model's lists: full_history (at least `short_history`
-    events), short_history, profile_only (no event, but demographics the net looks at); null where none of the model's
-    rungs of the config holds."""
+    """user_id, history, items (where `lists` has them), reason of the model's lists: full_history (at least
+    `short_history` events), short_history, profile_only (no event, but demographics the net looks at); null where none
+    of the model's rungs of the config holds."""
     events = F.coalesce("history", F.lit(0))
     holds = {
         "full_history": (events > 0) & (events >= conf.short_history), "short_history": events > 0,
@@ -68,14 +71,18 @@ def ladder(lists: DataFrame, users: DataFrame, conf: Ladder) -> DataFrame:
     reason = reason.when(holds["profile_only"], "profile_only")
     kept = [name for name in ("user_id", "items") if name in lists.columns]
     return lists.join(users.select("user_id", "history"), "user_id", "left").select(
-        *kept, F.when(reason.isin(list(conf.rungs)), reason).alias("reason"), *why.beside(lists)
-    )
+        *kept, events.alias("history"), F.when(reason.isin(list(conf.rungs)), reason).alias("reason"),
+        *why.beside(lists),
+    )  # fmt: skip
 
 
 def rows(lists: DataFrame, users: DataFrame, recommender: str, role: str, model: str, as_of_us: int) -> DataFrame:
-    """RECOMMENDATIONS rows of (user_id, items, reason), with because and reasons where they come along."""
+    """RECOMMENDATIONS rows of (user_id, items, reason), with because and reasons where they come along; history is that
+    of `users` (role, user_id, history) where it does not."""
     because, each = why.columns(lists)
-    made = lists.join(users.select("user_id", "history"), "user_id", "left").select(
+    if "history" not in lists.columns:
+        lists = lists.join(users.select("user_id", "history"), "user_id", "left")
+    made = lists.select(
         F.lit(recommender).alias("recommender"), F.lit(role).alias("role"), "user_id", "items", "reason",
         because, each, F.coalesce("history", F.lit(0)).alias("history"),
         F.lit(model).alias("model"), F.lit(as_of_us).cast("bigint").alias("as_of"),

@@ -23,6 +23,8 @@ from lstmrec.scoring.options import ADVANCED_DDL, KEPT, MOVED, SPENT, Options
 #: Where more items than this share of the catalogue moved, or so many, every list is made again: it costs less than to
 #: merge them, and no driver has to hold them.
 _MANY, _MOST = 0.25, 500_000
+#: How many times as many users must stay as they were for those who did not to be few: then it is they who travel.
+_FEW = 4
 
 
 class Kept(Protocol):
@@ -36,14 +38,15 @@ class Kept(Protocol):
 @dataclass(frozen=True)
 class States:
     """What is known of users. catalogue: ENCODED_ITEMS; vocabulary, static, profiles: VOCABULARY, ENCODED_USERS,
-    USER_PROFILES; whom: user_id, segment (none: no rule asks); hides: the history is not shown again; size: items of
-    the catalogue; before: states to go on from. What the job lends: materialise(frame, name) -> frame read back;
-    kept(make, ddl, name, rows): see `store.buckets`; rows(frame) of a small frame."""
+    USER_PROFILES; vectors: ITEM_VECTORS; whom: user_id, segment (none: no rule asks); hides: the history is not shown
+    again; size: items of the catalogue; before: states to go on from. What the job lends: materialise(frame, name) ->
+    frame read back; kept(make, ddl, name, rows): see `store.buckets`; rows(frame) of a small frame."""
 
     catalogue: DataFrame
     vocabulary: DataFrame
     static: DataFrame
     profiles: DataFrame
+    vectors: DataFrame
     whom: DataFrame | None
     hides: bool
     options: Options
@@ -54,76 +57,86 @@ class States:
     rows: Callable[[DataFrame], list[Row]]
 
     def lists(self, name: str, who: DataFrame, past: DataFrame, keep: bool) -> DataFrame:
-        """user_id, items (the best k), known, of users (user_id) by their whole histories (SPLIT rows). keep: go on
-        from the states there are, and commit those there will be."""
+        """user_id, items (the best k) of users (`roles.users`, with digests) by their whole histories (SPLIT rows).
+        keep: go on from the states there are, and commit those there will be."""
         before = self.before.before() if keep else None
-        history = past.join(who.select("user_id"), "user_id", "left_semi")
-        rows = carried.events(history, self.catalogue, self.vocabulary)
-        standing = self.materialise(carried.standing(who, rows, self.static, self.whom, before), f"{name}-standing")
-        told = self._counted(standing, "kind")
-        same = F.col("kind") == carried.SAME
-        delta = self._moved(name, standing.where(~same), history, before, told)
-        if before is not None and told.get(carried.SAME):
-            for part in self._stayed(name, standing.where(same), history, before, told):
+        standing, kinds = carried.standing(who, self.static, self.whom, before), dict[str, int]()
+        history = past if keep else past.join(who.select("user_id"), "user_id", "left_semi")
+        if before is not None:
+            standing = self.materialise(standing, f"{name}-standing")
+            kinds = self._counted(standing, "kind")
+        stay, same = kinds.get(carried.SAME, 0), F.col("kind") == carried.SAME
+        few = stay > _FEW * (sum(kinds.values()) - stay)
+        moved = standing.where(~same & (F.col("kind") != carried.GONE))
+        delta, told = self._moved(name, moved, history, before, few)
+        if before is not None and stay:
+            others, those = (standing.where(kind).select("user_id") for kind in (~same, same))
+            own = before.join(F.broadcast(others), "user_id", "left_anti") if few else before.join(
+                those, "user_id", "left_semi"
+            )  # fmt: skip
+            told[carried.SAME] = stay
+            for part in self._stayed(name, own, history, told):
                 delta = delta.unionByName(part)
-        states = self.before.extend(delta, self.options.items, told) if keep else delta
-        return self._served(states, who)
+        return self._served(self.before.extend(delta, self.options.items, told) if keep else delta)
 
     def known(self, who: DataFrame) -> DataFrame:
         """user_id, known (the net looks at demographics, and one is known) of users (user_id): no list is needed."""
-        looks = F.lit(bool(udf.switches(self.options)["use_static"]))
+        if not udf.switches(self.options)["use_static"]:
+            return who.select("user_id", F.lit(False).alias("known"))
         people = self.static.select("user_id", F.exists("static", lambda x: x > 1).alias("one"))
-        known = looks & F.coalesce("one", F.lit(False))
-        return who.select("user_id").join(people, "user_id", "left").select("user_id", known.alias("known"))
+        known = F.coalesce("one", F.lit(False)).alias("known")
+        return who.select("user_id").join(people, "user_id", "left").select("user_id", known)
 
-    def _moved(self, name: str, moved: DataFrame, history: DataFrame, before: DataFrame | None,
-               told: Mapping[str, int]) -> DataFrame:  # fmt: skip
-        """USER_STATES rows of users with new events, of new users, and of those who are others than they were."""
-        listed = None
-        if before is not None:  # few: what is not theirs is dropped before anything is looked up
-            theirs = history.join(moved.select("user_id", "had"), "user_id", "inner")
-            listed = carried.listed(carried.events(theirs, self.catalogue, self.vocabulary, "had"))
-        fed = roles.beside(
-            carried.fed(moved, listed, self.static, self.profiles, before, self.hides), self.whom
-        )  # fmt: skip
-        return self._ranked(f"{name}-moved", fed, sum(n for kind, n in told.items() if kind != carried.SAME))
+    def _moved(self, name: str, moved: DataFrame, history: DataFrame, before: DataFrame | None, few: bool
+               ) -> tuple[DataFrame, dict[str, int]]:  # fmt: skip
+        """(USER_STATES rows of users with new events, of new users, and of those who are others than they were; how
+        many are of which kind)."""
+        if before is not None:
+            history = history.join(carried.few(moved.select("user_id", "had"), few), "user_id", "inner")
+        vectors = None if before is None else self.vectors
+        read = carried.read(moved, history, self.catalogue, self.vocabulary, vectors)
+        read = self.materialise(read, f"{name}-read")
+        told = self._counted(read, "kind")
+        if before is not None:  # of all states, which are wide, these few alone are to travel
+            before = before.join(carried.few(read.where("had > 0").select("user_id"), few), "user_id", "left_semi")
+        fed = carried.fed(read, self.static, self.profiles, before, self.hides)
+        return self._ranked(f"{name}-moved", roles.beside(fed, self.whom), sum(told.values())), told
 
-    def _stayed(self, name: str, same: DataFrame, history: DataFrame, before: DataFrame, told: dict[str, int]
-                ) -> list[DataFrame]:  # fmt: skip
-        """USER_STATES rows of users without new events whose lists moved with the catalogue."""
+    def _stayed(self, name: str, own: DataFrame, history: DataFrame, told: dict[str, int]) -> list[DataFrame]:
+        """USER_STATES rows of users without new events (`own`: theirs of the last run) whose lists moved with the
+        catalogue."""
         most, users = min(int(_MANY * self.size), _MOST), told[carried.SAME]
         turned = self.rows(carried.turned(*self.before.turned(self.options.items)).limit(most + 1))
         if not turned:
             return []
         if len(turned) > most:
             told |= {"again": users}
-            return [self._again(name, same, history, before, users)]
+            return [self._again(name, own, history, users)]
         items = [r for r in turned if r["item"] is not None]
         gone, new = ([int(r["item"]) for r in items if r[what]] for what in ("gone", "new"))
-        own = before.join(same.select("user_id"), "user_id", "left_semi")
         lists = own.select("user_id", "query", "items", "complete")
         back = [int(r["item"]) for r in items if r["new"] and r["old"]]  # only these may be in somebody's history
         if back:
-            history = history.join(F.broadcast(self._ids(back)), "item_id", "left_semi")
-            lists = self._hiding(lists, history)
+            lists = self._hiding(lists, history.join(F.broadcast(self._ids(back)), "item_id", "left_semi"))
         lists = roles.beside(lists, self.whom)
         merged = self.materialise(udf.merged(lists, self.options, gone, new), f"{name}-merged")
         told |= self._counted(merged, "became")
         told[KEPT] = users - told.get(MOVED, 0) - told.get(SPENT, 0)
-        parts = []
+        parts, few = [], users > _FEW * (users - told[KEPT])
         if told.get(MOVED):
             fresh = merged.where(F.col("became") == MOVED).select("user_id", "items", "complete")
-            moved = own.drop("items", "complete").join(fresh, "user_id", "inner")
+            moved = own.drop("items", "complete").join(carried.few(fresh, few), "user_id", "inner")
             parts.append(moved.select(*tables.USER_STATES.names))
         if told.get(SPENT):
-            spent = merged.where(F.col("became") == SPENT)
-            parts.append(self._again(name, spent, history, before, told[SPENT]))
+            spent = merged.where(F.col("became") == SPENT).select("user_id")
+            theirs = own.join(carried.few(spent, few), "user_id", "left_semi")
+            parts.append(self._again(name, theirs, history, told[SPENT]))
         return parts
 
-    def _again(self, name: str, users: DataFrame, history: DataFrame, before: DataFrame, many: int) -> DataFrame:
+    def _again(self, name: str, own: DataFrame, history: DataFrame, many: int) -> DataFrame:
         """USER_STATES rows of users without new events whose lists are ranked anew."""
-        mine = history.join(users.select("user_id"), "user_id", "left_semi")
-        fed = roles.beside(self._hiding(carried.again(users, before), mine), self.whom)
+        mine = history.join(own.select("user_id"), "user_id", "left_semi")
+        fed = roles.beside(self._hiding(carried.again(own), mine), self.whom)
         return self._ranked(f"{name}-ranked", fed, many)
 
     def _ranked(self, name: str, fed: DataFrame, many: int) -> DataFrame:
@@ -153,12 +166,12 @@ class States:
         index = spark.createDataFrame([(i,) for i in items], "item int")
         return self.catalogue.join(F.broadcast(index), "item", "left_semi").select("item_id")
 
-    def _served(self, states: DataFrame, who: DataFrame) -> DataFrame:
+    def _served(self, states: DataFrame) -> DataFrame:
         """The lists as they are shown."""
         k = self.options.least
         shown = F.transform(F.slice("items", 1, k), lambda x, i: F.struct(
             x["item_id"].alias("item_id"), x["score"].cast("float").alias("score"), (i + 1).alias("rank")))  # fmt: skip
-        return states.select("user_id", shown.alias("items")).join(self.known(who), "user_id", "inner")
+        return states.select("user_id", shown.alias("items"))
 
 
 def of(options: Options, k: int, margin: int) -> Options:

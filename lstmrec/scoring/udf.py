@@ -75,9 +75,9 @@ def merged(lists: DataFrame, options: Options, gone: Sequence[int], new: Sequenc
     """
 
     def body(batches: Iterator[Any]) -> Iterator[Any]:
-        from lstmrec.scoring import worker_states
+        from lstmrec.scoring import worker_merged
 
-        return worker_states.merged(batches, options, gone, new)
+        return worker_merged.merged(batches, options, gone, new)
 
     return lists.select("user_id", "query", "items", "complete", *_asked(lists)).mapInArrow(body, MERGED_DDL)
 

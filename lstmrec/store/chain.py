@@ -10,9 +10,11 @@ from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 from lstmrec import versions
+from lstmrec.config.run import Config
 from lstmrec.contracts import tables
-from lstmrec.contracts.manifest import Manifest
+from lstmrec.contracts.manifest import Manifest, digest
 from lstmrec.contracts.tables import Table
+from lstmrec.store import collect
 from lstmrec.store.commit import Ticket, commit
 from lstmrec.store.read import read_version
 
@@ -82,6 +84,12 @@ class States:
                                                   different=("state", "query")))  # fmt: skip
 
 
-def states(spark: SparkSession, t: Ticket, like: Mapping[str, Any], update: bool, longest: int) -> States:
-    """update: to go on from the newest version, if it is `like` that; else a chain begins."""
-    return States(spark, t, newest(t.root, tables.USER_STATES, like) if update else None, like, longest)
+def states(spark: SparkSession, t: Ticket, conf: Config, vocabulary: DataFrame, **like: Any) -> States:
+    """To go on from, where `score.mode` is update: the newest version, if its facts are `like` this, and it was made
+    with the event types of VOCABULARY and with the numbers of the config that lists and bits depend on; else a chain
+    begins."""
+    words = collect.rows(vocabulary.where("feature = 'event_type'").select("value", "id"))
+    like |= {"types": digest(sorted([str(r["value"]), int(r["id"])] for r in words))}
+    like |= {"k": conf.score.k, "margin": conf.score.margin, "batch": conf.score.batch}
+    last = newest(t.root, tables.USER_STATES, like) if conf.score.mode == "update" else None
+    return States(spark, t, last, like, conf.score.compact)

@@ -187,7 +187,8 @@ def test_filters_hold_for_every_recommender(spark: Any, tmp_path: Path) -> None:
         assert max(Counter(i % 3 for i in items).values()) <= 2 and [x["rank"] for x in row["items"]] == [1, 2, 3, 4]
         assert items[:2] == [4, 27] if home[user] == "south" else items[1] == 27 and 4 not in items
         assert not any(had[role, user, f"item {i}"] for i in items if i not in (4, 27))
-    for (name, _, user), row in of.items():
+    for (name, role, user), row in of.items():
+        assert row["history"] == sum(n for key, n in had.items() if key[:2] == (role, user))
         if name == "model":
             low = "segment_popularity" if home[user] else "popularity"
             assert row["reason"] == ("full_history" if row["history"] >= 3 else low)

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from lstmrec.contracts.errors import DataError
 from lstmrec.model.batch import Batch, Catalogue
-from lstmrec.model.rank import norm, scores_all, serve
+from lstmrec.model.rank import at_most, nearest, norm, scores_all, serve
 from tests.model import worlds
 
 CAT = worlds.catalogue()
@@ -165,3 +165,17 @@ def test_a_user_vector_that_is_no_number_is_refused() -> None:
     with pytest.raises(DataError) as caught:
         serve(net, worlds.batch(), vectors, bias, 5)
     assert caught.value.code == "D706"
+
+
+@given(st.integers(0, 10**6), st.sampled_from([1e-3, 1.0, 1e3]))
+@settings(max_examples=50, deadline=None)
+def test_no_score_is_above_what_scores_are_at_most(seed: int, scale: float) -> None:
+    draw = torch.Generator().manual_seed(seed)
+    query, vectors = torch.randn(5, 128, generator=draw) * scale, torch.randn(33, 128, generator=draw)
+    bias = torch.randn(33, generator=draw)
+    exact = (query.double() @ vectors.double().T + bias.double()).amax(1)
+    most = at_most(query, vectors, bias, norm(vectors))
+    assert bool((most >= exact).all()) and bool((most - exact < 1e-2 * max(scale, 1)).all())
+    whole = torch.cat([torch.zeros(2, 128), vectors]), torch.cat([torch.zeros(2), bias])
+    _, best = nearest(query, *whole, k=1, longest=norm(vectors))
+    assert bool((most >= best[:, 0]).all())

@@ -6,6 +6,7 @@ import random
 from pathlib import Path
 from typing import Any
 
+from lstmrec.config.load import validate
 from lstmrec.contracts import tables
 from lstmrec.store import chain
 from lstmrec.store.commit import Ticket
@@ -16,9 +17,15 @@ def rows(users: dict[str, int]) -> list[tuple[Any, ...]]:
     return [(u, n, 0, 0, 0, [float(n)], [0.5], [("a", 1.0)], False) for u, n in users.items()]
 
 
-def states(spark: Any, root: Path, day: int, longest: int) -> chain.States:
+def states(spark: Any, root: Path, day: int, longest: int, types: tuple[str, ...] = ("buy",), **score: Any
+           ) -> chain.States:  # fmt: skip
     t: Ticket = test_commit.ticket(root, f"{day:064d}")
-    return chain.states(spark, t, {"bundle": "b"}, day > 0, longest)
+    words = [("event_type", name, 2 + i, 1) for i, name in enumerate(types)]
+    mode = "update" if day else "carry"
+    conf = validate({"root": str(root), "as_of": "2018-01-01T00:00:00Z", "clean": {"events": {"path": ["x"]}},
+                     "score": {"mode": mode, "roles": ["serve"], "compact": longest, **score}})  # fmt: skip
+    vocabulary = spark.createDataFrame(words, tables.VOCABULARY.ddl)
+    return chain.states(spark, t, conf, vocabulary, bundle="b")
 
 
 def test_of_each_user_the_newest_row_is_read(spark: Any, tmp_path: Path) -> None:
@@ -39,3 +46,12 @@ def test_of_each_user_the_newest_row_is_read(spark: Any, tmp_path: Path) -> None
         assert newest.rows_out == (len(moved) if chains[-1] else len(known))
     assert chains == [0, 1, 2, 0, 1]  # then all are written anew
     assert chain.newest(str(tmp_path), tables.USER_STATES, {"bundle": "another"}) is None
+
+
+def test_what_lists_and_bits_depend_on_begins_a_chain(spark: Any, tmp_path: Path) -> None:
+    states(spark, tmp_path, 0, 2).extend(spark.createDataFrame(rows({"u": 1}), tables.USER_STATES.ddl), "v", {})
+    assert states(spark, tmp_path, 1, 5).before() is not None
+    for more in ({"k": 11}, {"margin": 9}, {"batch": 128}):
+        assert states(spark, tmp_path, 1, 5, **more).before() is None, more
+    assert states(spark, tmp_path, 1, 5, types=("buy", "view")).before() is None
+    assert states(spark, tmp_path, 0, 5).before() is None  # carry begins anew

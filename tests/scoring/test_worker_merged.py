@@ -5,10 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import pytest
 
-from lstmrec.scoring import worker, worker_states
+from lstmrec.scoring import worker, worker_merged
 from lstmrec.scoring.options import MOVED, SPENT
 from tests.model import worlds
 from tests.scoring import bundles
@@ -33,11 +34,11 @@ def merged(root: Path, lists: dict[str, list[tuple[str, float]]], gone: list[int
     width = worlds.net(**worlds.RICH).spec.dim
     rows = [{"user_id": u, "query": [1.0] * width, "items": [{"item_id": i, "score": s} for i, s in items],
              "complete": complete} for u, items in lists.items()]  # fmt: skip
-    schema = pa.schema([("user_id", pa.string()), ("query", pa.list_(pa.float32())), ("items", worker_states._DEEP),
+    schema = pa.schema([("user_id", pa.string()), ("query", pa.list_(pa.float32())), ("items", worker_merged.DEEP),
                         ("complete", pa.bool_())])  # fmt: skip
     batches = [pa.RecordBatch.from_pylist(rows[i : i + size], schema=schema) for i in range(0, len(rows), size)]
     options = bundles.options(root, k=4, least=2)
-    out = [r for b in worker_states.merged(iter(batches), options, gone, new) for r in b.to_pylist()]
+    out = [r for b in worker_merged.merged(iter(batches), options, gone, new) for r in b.to_pylist()]
     return {r["user_id"]: (r["became"], [i["item_id"] for i in r["items"]], r["complete"]) for r in out}
 
 
@@ -65,3 +66,24 @@ def test_an_item_that_changed_stands_where_it_belongs_now(root: Path) -> None:
     # Who was fourth is not known, so of three places two are sure.
     assert found["u"][:2] == (MOVED, ["item 5", "item 20"])
     assert found["v"][:2] == (MOVED, ["item 5", "item 20"])
+
+
+def test_lists_are_looked_at_where_they_may_change(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A last place just above, at and below a new item's score, and what is said of them is what a look at all says."""
+    items = worker.the_items(str(root), bundles.VERSION, bundles.VERSION)
+    score = float(items.vectors[20].double().sum() + items.bias[20].double())
+    lasts = {"far": score + 1, "above": np.nextafter(score, np.inf), "at": score, "below": np.nextafter(score, -np.inf)}
+    lists = {u: [(f"item {i}", last + 9 - i) for i in (5, 6, 7)] + [("item 21", last)] for u, last in lasts.items()}
+    looked, merge = list[str](), worker_merged._merged
+
+    def noted(batch: pa.RecordBatch, *rest: Any) -> pa.RecordBatch:
+        looked.extend(batch.column(0).to_pylist())
+        return merge(batch, *rest)
+
+    monkeypatch.setattr(worker_merged, "_merged", noted)
+    found = merged(root, lists, [], [20], size=4)
+    assert set(found) == {"at", "below"}  # of equals the lower index stands first
+    assert looked == ["above", "at", "below"]
+    assert merged(root, {"none": [], "full": lists["far"][:3]}, [], [20], complete=True).keys() == {"none", "full"}
+    monkeypatch.setattr(worker_merged, "_may_move", lambda batch, *_: np.ones(batch.num_rows, bool))
+    assert merged(root, lists, [], [20], size=4) == found
