@@ -14,17 +14,26 @@ _MADE = ("item", "item_id", "vector", "bias", "input")
 _MASK = (1 << 40) - 1  # digests are sums of so much of a hash: 2^23 events add up without an overflow
 
 
-def hashed(history: DataFrame, fed: DataFrame) -> DataFrame:
-    """SPLIT rows with `hash`, of what the net is fed of an event and what of it may be hidden later: place, item and
-    its vector (neither of an item that is in no catalogue), type, time. fed: ITEM_VECTORS."""
-    known = F.broadcast(fed.select("item_id", F.col("fed").alias("__fed")))
-    item = F.when(F.col("__fed").isNotNull(), F.col("item_id"))
-    seen = F.xxhash64("index", item, "__fed", "event_type", "time").bitwiseAND(F.lit(_MASK))
-    return history.join(known, "item_id", "left").withColumn("hash", seen).drop("__fed")
+def hashed(history: DataFrame) -> DataFrame:
+    """SPLIT rows with `hash`, of what a state is fed of an event and a list may hide: place, item, type, time. What the
+    catalogue makes of the item is not in it: see `turned`."""
+    seen = F.xxhash64("index", "item_id", "event_type", "time").bitwiseAND(F.lit(_MASK))
+    return history.withColumn("hash", seen)
+
+
+def digests(history: DataFrame, turned: DataFrame | None) -> DataFrame:
+    """user_id, history (events), fed (the digest of them), first (the first event whose item was restated, null where
+    none was) of SPLIT rows. turned: see there; None: there are no states that items could have changed for."""
+    rows, index = hashed(history), F.lit(None).cast("int")
+    if turned is not None:  # few items: the whole catalogue, looked up for each event, costs more than all else here
+        other = F.broadcast(turned.where("restated").select("item_id", F.lit(True).alias("__restated")))
+        rows, index = rows.join(other, "item_id", "left"), F.when(F.col("__restated"), F.col("index"))
+    count = F.count(F.lit(1)).cast("int").alias("history")
+    return rows.groupBy("user_id").agg(count, F.sum("hash").alias("fed"), F.min(index).alias("first"))
 
 
 def standing(who: DataFrame, static: DataFrame, whom: DataFrame | None, states: DataFrame | None) -> DataFrame:
-    """Of users due (`roles.users`, with `fed`): events, fed, static (digests: see USER_STATES), had (events that the
+    """Of users due (`roles.users`, with digests): events, fed, static (digests: see USER_STATES), had (events that the
     state holds), was (their digest), kind. ON: there are more events, and `read` sees whether they come after those.
     GONE: a state of nobody due. static: ENCODED_USERS; whom: user_id, segment; states: USER_STATES.
 
@@ -35,14 +44,16 @@ def standing(who: DataFrame, static: DataFrame, whom: DataFrame | None, states: 
         whom, "user_id", "left"
     )  # fmt: skip
     from_ = F.xxhash64("static", F.coalesce("segment", F.lit(""))).alias("static")
-    people = people.select("user_id", F.col("history").alias("events"), "fed", from_)
+    people = people.select("user_id", F.col("history").alias("events"), "fed", from_, "first")
     if states is None:
+        people = people.drop("first")
         none = {"had": F.lit(0), "was": F.lit(0).cast("bigint"), "kind": F.lit(WHOLE)}
         return people.withColumns(none)
     known = states.select("user_id", F.col("events").alias("had"), F.col("fed").alias("was"),
                           F.col("static").alias("from"))  # fmt: skip
     all_ = people.join(known, "user_id", "full_outer")
-    at_all = F.col("had").isNotNull() & (F.col("static") == F.col("from"))
+    restated = F.coalesce(F.col("first") < F.col("had"), F.lit(False))
+    at_all = F.col("had").isNotNull() & (F.col("static") == F.col("from")) & ~restated
     same = at_all & (F.col("events") == F.col("had")) & (F.col("fed") == F.col("was"))
     kind = F.when(F.col("events").isNull(), GONE).when(same, SAME)
     kind = kind.when(at_all & (F.col("events") > F.col("had")), ON).otherwise(WHOLE)
@@ -55,20 +66,19 @@ def few(rows: DataFrame, are: bool) -> DataFrame:
     return F.broadcast(rows) if are else rows
 
 
-def read(moved: DataFrame, history: DataFrame, catalogue: DataFrame, vocabulary: DataFrame, fed: DataFrame | None
-         ) -> DataFrame:  # fmt: skip
+def read(moved: DataFrame, history: DataFrame, catalogue: DataFrame, vocabulary: DataFrame, on: bool) -> DataFrame:
     """Users of `standing` that moved, with what they did: last (second), e (events since `had`, in order), hidden
-    (catalogue indexes of all that the user had); WHOLE where the events that the state holds are not how the history
-    begins. history: SPLIT rows of theirs, beside `had`; fed: ITEM_VECTORS, None where there are no states."""
-    history = history if fed is None else hashed(history, fed)
+    (catalogue indexes of all that the user had). history: SPLIT rows of theirs. on: there are states, and `had` stands
+    beside these rows; WHOLE where the events that a state holds are not how the history begins."""
+    history = hashed(history) if on else history
     event, known = F.struct("index", "item", "type", "second"), F.when(F.col("item") != UNKNOWN, F.col("item"))
-    then = F.when(F.col("index") < F.col("had"), F.col("hash")).otherwise(0) if fed is not None else F.lit(0)
+    then = F.when(F.col("index") < F.col("had"), F.col("hash")).otherwise(0) if on else F.lit(0)
     listed = sequences.encoded(history, catalogue, vocabulary).groupBy("user_id").agg(
         F.max_by("second", "index").alias("last"), F.sort_array(F.collect_list(event)).alias("e"),
         F.sort_array(F.collect_set(known)).alias("hidden"), F.sum(then).alias("then"),
     )  # fmt: skip
     out = moved.join(listed, "user_id", "left").fillna(0, ["last", "then"])
-    if fed is None:
+    if not on:
         return out
     kind = F.when((F.col("kind") == ON) & (F.col("then") == F.col("was")), ON).otherwise(WHOLE)
     had = F.when(kind == ON, F.col("had")).otherwise(0)
@@ -153,17 +163,20 @@ def audience(rows: DataFrame, rules: DataFrame | None) -> DataFrame:
 
 
 def turned(before: DataFrame, now: DataFrame) -> DataFrame:
-    """item (today's index; null: it is in no catalogue any more), gone, new, old (it was there), distinct, of the
-    ITEM_VECTORS rows that differ: one whose vector, bias or audience changed is both gone and new. By digests: the
-    vectors of two catalogues would have to travel to be compared."""
+    """item_id, item (today's index; null: it is in no catalogue any more), gone, new, old (it was there), restated
+    (what it is fed to states as is not what it was, or it was in no catalogue, or is in none) of the ITEM_VECTORS rows
+    that differ: one whose vector, bias or audience changed is both gone and new. By digests: the vectors of two
+    catalogues would have to travel to be compared."""
     said = F.xxhash64("digest", F.col("whom").isNull(), F.col("whom"))
-    was = before.select("item_id", said.alias("was"), F.lit(True).alias("old"))
+    was = before.select("item_id", said.alias("was"), F.col("fed").alias("then"), F.lit(True).alias("old"))
     shown = F.col("whom").isNull() | (F.size("whom") > 0)
-    both = now.select("item_id", "item", said.alias("is"), shown.alias("shown")).join(was, "item_id", "full_outer")
-    old, here = F.col("old").isNotNull(), F.col("item").isNotNull()
-    differing = both.where(~(old & here & F.col("is").eqNullSafe(F.col("was"))))
-    new = (here & F.coalesce("shown", F.lit(False))).alias("new")
-    return differing.select("item", old.alias("gone"), new, old.alias("old")).distinct()
+    here = now.select("item_id", "item", said.alias("is"), "fed", shown.alias("shown"))
+    both = here.join(was, "item_id", "full_outer")
+    old, today = F.col("old").isNotNull(), F.col("item").isNotNull()
+    restated = ~(old & today & F.col("fed").eqNullSafe(F.col("then")))
+    differing = both.where(restated | ~F.col("is").eqNullSafe(F.col("was")))
+    new = (today & F.coalesce("shown", F.lit(False))).alias("new")
+    return differing.select("item_id", "item", old.alias("gone"), new, old.alias("old"), restated.alias("restated"))
 
 
 def _list(name: str, kind: str) -> Column:

@@ -23,7 +23,7 @@ from lstmrec.scoring.states import States
 from lstmrec.store import asked, buckets, chain, collect, door, lent, outputs
 from lstmrec.store import vectors as vectors_of
 from lstmrec.store.commit import Ticket, seal, stage
-from lstmrec.store.read import read, read_version
+from lstmrec.store.read import read
 from lstmrec.store.work import Desk, desk
 
 NEEDS = (tables.SPLIT, tables.ENCODED_ITEMS, tables.SEQUENCES, tables.CUTS, tables.USERS, tables.ITEMS,
@@ -71,18 +71,17 @@ def filled(spark: SparkSession, conf: Config, t: Ticket, d: Desk, again: bool) -
     rows = Counter[str]()
     for f in versions.current(conf.root, tables.SEQUENCES).files:
         rows[f.partition["role"]] += f.rows
-    inputs = None if s.mode == "windows" else read_version(spark, conf.root, tables.ITEM_VECTORS, vectors)
-    users = d.materialise(roles.users(split, people, s.roles, inputs), "users")
-    kept, carry = partial(buckets.kept, spark, buckets.folder(t), s.buckets), None
-    if inputs is not None:
-        hides = s.filters.hides(conf.sequence.history) == "history"
-        before = chain.states(spark, t, conf, words, bundle=bundle.fingerprint, hides=hides)
-        carry = States(encoded, words, static, profiles, inputs, rules.whom, hides, states.of(options, s.k, s.margin),
-                       vectors.rows_out, before, d.materialise, kept, collect.rows)  # fmt: skip
+    kept, hides = partial(buckets.kept, spark, buckets.folder(t), s.buckets), s.filters.hides(conf.sequence.history)
+    carry = None if s.mode == "windows" else chain.states(
+        spark, t, conf, words, vectors, d.materialise, bundle=bundle.fingerprint, hides=hides == "history")  # fmt: skip
+    users = d.materialise(roles.users(split, people, s.roles, carry.digests if carry else None), "users")
+    known = None if carry is None else States(
+        encoded, words, static, profiles, rules.whom, hides == "history", states.of(options, s.k, s.margin),
+        vectors.rows_out, carry, d.materialise, kept, collect.rows)  # fmt: skip
     hands = Hands(d.materialise, kept, collect.empty, KINDS, Shown, fallback.score, *lent.hands(spark, conf, d))
     ends = {r["role"]: r["time"] for r in collect.rows(cuts)}
     return Fill(conf, split, encoded, sequences, people, users, ends, rows, rules, options, bundle.fingerprint,
-                t.parents["split"], hands, carry)  # fmt: skip
+                t.parents["split"], hands, known)  # fmt: skip
 
 
 def main(argv: Sequence[str] | None = None) -> int:

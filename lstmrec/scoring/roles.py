@@ -11,10 +11,10 @@ from pyspark.sql import functions as F
 from lstmrec.config.score import RUNGS, Ladder
 from lstmrec.contracts import tables
 from lstmrec.contracts.errors import DataError
-from lstmrec.frames import carried
 from lstmrec.scoring import reasons as why
 
 Rows = Callable[[DataFrame], list[Row]]
+Counted = Callable[[DataFrame], DataFrame]
 Scored = dict[str, dict[str, int]]
 #: Why a user has this list: a rung of the ladder, or, of recommenders without one, the user's own history.
 REASONS = (*RUNGS, "history")
@@ -25,10 +25,10 @@ def history(split: DataFrame, role: str) -> DataFrame:
     return split.where(F.col("role").isin(*tables.HISTORY[role]))
 
 
-def users(split: DataFrame, everybody: DataFrame, roles: Sequence[str], fed: DataFrame | None = None) -> DataFrame:
-    """role, user_id, history (events before the cut): the users of validation and test are those with an event of that
-    role, those of serve every row of USERS. fed (ITEM_VECTORS, carry modes): with `fed`, the digest of the history."""
-    more = [F.sum("hash").alias("fed")] if fed is not None else []
+def users(split: DataFrame, everybody: DataFrame, roles: Sequence[str], counted: Counted | None = None) -> DataFrame:
+    """role, user_id, history (events before the cut), and what else `counted` (rows of a history -> user_id, history
+    ...) says: the users of validation and test are those with an event of that role, those of serve every row of
+    USERS."""
     parts = []
     for role in roles:
         who = (
@@ -36,11 +36,14 @@ def users(split: DataFrame, everybody: DataFrame, roles: Sequence[str], fed: Dat
             if role == "serve"
             else split.where(F.col("role") == role).select("user_id").distinct()
         )
-        past = history(split, role) if fed is None else carried.hashed(history(split, role), fed)
-        counted = past.groupBy("user_id").agg(F.count(F.lit(1)).cast("int").alias("history"), *more)
-        joined = who.join(counted, "user_id", "left").fillna(0)
+        past = (counted or _counted)(history(split, role))
+        joined = who.join(past, "user_id", "left").fillna(0, [c for c in past.columns if c in ("history", "fed")])
         parts.append(joined.select(F.lit(role).alias("role"), *joined.columns))
     return _union(parts)
+
+
+def _counted(rows: DataFrame) -> DataFrame:
+    return rows.groupBy("user_id").agg(F.count(F.lit(1)).cast("int").alias("history"))
 
 
 def bucket(sequences: DataFrame, number: int, many: int) -> DataFrame:

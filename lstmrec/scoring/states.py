@@ -30,15 +30,16 @@ _FEW = 4
 class Kept(Protocol):
     """USER_STATES as the job lends them: `store.chain.States`."""
 
+    @property
+    def turned(self) -> DataFrame | None: ...
     def before(self) -> DataFrame | None: ...
-    def turned(self, now: str) -> tuple[DataFrame, DataFrame]: ...
     def extend(self, moved: DataFrame, item_vectors: str, told: Mapping[str, int]) -> DataFrame: ...
 
 
 @dataclass(frozen=True)
 class States:
     """What is known of users. catalogue: ENCODED_ITEMS; vocabulary, static, profiles: VOCABULARY, ENCODED_USERS,
-    USER_PROFILES; vectors: ITEM_VECTORS; whom: user_id, segment (none: no rule asks); hides: the history is not shown
+    USER_PROFILES; whom: user_id, segment (none: no rule asks); hides: the history is not shown
     again; size: items of the catalogue; before: states to go on from. What the job lends: materialise(frame, name) ->
     frame read back; kept(make, ddl, name, rows): see `store.buckets`; rows(frame) of a small frame."""
 
@@ -46,7 +47,6 @@ class States:
     vocabulary: DataFrame
     static: DataFrame
     profiles: DataFrame
-    vectors: DataFrame
     whom: DataFrame | None
     hides: bool
     options: Options
@@ -93,8 +93,7 @@ class States:
         many are of which kind)."""
         if before is not None:
             history = history.join(carried.few(moved.select("user_id", "had"), few), "user_id", "inner")
-        vectors = None if before is None else self.vectors
-        read = carried.read(moved, history, self.catalogue, self.vocabulary, vectors)
+        read = carried.read(moved, history, self.catalogue, self.vocabulary, before is not None)
         read = self.materialise(read, f"{name}-read")
         told = self._counted(read, "kind")
         if before is not None:  # of all states, which are wide, these few alone are to travel
@@ -106,7 +105,8 @@ class States:
         """USER_STATES rows of users without new events (`own`: theirs of the last run) whose lists moved with the
         catalogue."""
         most, users = min(int(_MANY * self.size), _MOST), told[carried.SAME]
-        turned = self.rows(carried.turned(*self.before.turned(self.options.items)).limit(most + 1))
+        assert self.before.turned is not None
+        turned = self.rows(self.before.turned.limit(most + 1))
         if not turned:
             return []
         if len(turned) > most:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,6 +14,7 @@ from lstmrec.config.run import Config
 from lstmrec.contracts import tables
 from lstmrec.contracts.manifest import Manifest, digest
 from lstmrec.contracts.tables import Table
+from lstmrec.frames import carried
 from lstmrec.store import collect
 from lstmrec.store.commit import Ticket, commit
 from lstmrec.store.read import read_version
@@ -47,12 +48,14 @@ def read(spark: SparkSession, root: str, contract: Table, manifest: Manifest) ->
 
 @dataclass(frozen=True)
 class States:
-    """USER_STATES as a run sees them. last: the version it goes on from (none: it begins a chain). like: facts of the
-    bundle and the config that the states hold for. longest: deltas, before all rows are written anew."""
+    """USER_STATES as a run sees them. last: the version it goes on from (none: it begins a chain). turned: how items
+    changed since (none: no version). like: facts of the bundle and the config that the states hold for. longest:
+    deltas, before all rows are written anew."""
 
     spark: SparkSession
     ticket: Ticket
     last: Manifest | None
+    turned: DataFrame | None
     like: Mapping[str, Any]
     longest: int
 
@@ -60,13 +63,9 @@ class States:
         """All rows of the last run."""
         return None if self.last is None else read(self.spark, self.ticket.root, tables.USER_STATES, self.last)
 
-    def turned(self, now: str) -> tuple[DataFrame, DataFrame]:
-        """ITEM_VECTORS of the last run, and of the version `now`."""
-        assert self.last is not None
-        root = self.ticket.root
-        found = [versions.load(root, tables.ITEM_VECTORS, v) for v in (self.last.facts["item_vectors"], now)]
-        was, here = (read_version(self.spark, root, tables.ITEM_VECTORS, m) for m in found)
-        return was, here
+    def digests(self, history: DataFrame) -> DataFrame:
+        """`carried.digests`, for these states."""
+        return carried.digests(history, self.turned)
 
     def extend(self, moved: DataFrame, item_vectors: str, told: Mapping[str, int]) -> DataFrame:
         """Commit what moved: as a delta, or, where the chain grew too long, with all other rows as a new base. Returns
@@ -84,12 +83,18 @@ class States:
                                                   different=("state", "query")))  # fmt: skip
 
 
-def states(spark: SparkSession, t: Ticket, conf: Config, vocabulary: DataFrame, **like: Any) -> States:
+def states(spark: SparkSession, t: Ticket, conf: Config, vocabulary: DataFrame, vectors: Manifest,
+           materialise: Callable[[DataFrame, str], DataFrame], **like: Any) -> States:  # fmt: skip
     """To go on from, where `score.mode` is update: the newest version, if its facts are `like` this, and it was made
     with the event types of VOCABULARY and with the numbers of the config that lists and bits depend on; else a chain
-    begins."""
+    begins. vectors: today's version of ITEM_VECTORS."""
     words = collect.rows(vocabulary.where("feature = 'event_type'").select("value", "id"))
     like |= {"types": digest(sorted([str(r["value"]), int(r["id"])] for r in words))}
     like |= {"k": conf.score.k, "margin": conf.score.margin, "batch": conf.score.batch}
     last = newest(t.root, tables.USER_STATES, like) if conf.score.mode == "update" else None
-    return States(spark, t, last, like, conf.score.compact)
+    turned = None
+    if last is not None:
+        then = versions.load(t.root, tables.ITEM_VECTORS, last.facts["item_vectors"])
+        was, now = (read_version(spark, t.root, tables.ITEM_VECTORS, m) for m in (then, vectors))
+        turned = materialise(carried.turned(was, now), "items-turned")
+    return States(spark, t, last, turned, like, conf.score.compact)

@@ -6,10 +6,12 @@ import random
 from pathlib import Path
 from typing import Any
 
+from lstmrec import versions
 from lstmrec.config.load import validate
 from lstmrec.contracts import tables
 from lstmrec.store import chain
 from lstmrec.store.commit import Ticket
+from tests.scoring import bundles
 from tests.store import test_commit
 
 
@@ -25,7 +27,10 @@ def states(spark: Any, root: Path, day: int, longest: int, types: tuple[str, ...
     conf = validate({"root": str(root), "as_of": "2018-01-01T00:00:00Z", "clean": {"events": {"path": ["x"]}},
                      "score": {"mode": mode, "roles": ["serve"], "compact": longest, **score}})  # fmt: skip
     vocabulary = spark.createDataFrame(words, tables.VOCABULARY.ddl)
-    return chain.states(spark, t, conf, vocabulary, bundle="b")
+    if not (root / "item_vectors").exists():
+        bundles.seal(root, tables.ITEM_VECTORS, [])
+    vectors = versions.load(str(root), tables.ITEM_VECTORS, bundles.VERSION)
+    return chain.states(spark, t, conf, vocabulary, vectors, lambda frame, _: frame, bundle="b")
 
 
 def test_of_each_user_the_newest_row_is_read(spark: Any, tmp_path: Path) -> None:
@@ -37,7 +42,7 @@ def test_of_each_user_the_newest_row_is_read(spark: Any, tmp_path: Path) -> None
             assert {r["user_id"]: r["events"] for r in before.collect()} == known
         moved = {f"u{n}": 10 * day + n for n in (range(6) if day == 0 else draw.sample(range(8), 3))}
         known |= moved
-        found = at.extend(spark.createDataFrame(rows(moved), tables.USER_STATES.ddl), "v", {}).collect()
+        found = at.extend(spark.createDataFrame(rows(moved), tables.USER_STATES.ddl), bundles.VERSION, {}).collect()
         assert found[0].__fields__ == list(tables.USER_STATES.names)
         assert sorted((r["user_id"], r["events"]) for r in found) == sorted(known.items())
         newest = chain.newest(str(tmp_path), tables.USER_STATES, {"bundle": "b"})
@@ -49,7 +54,9 @@ def test_of_each_user_the_newest_row_is_read(spark: Any, tmp_path: Path) -> None
 
 
 def test_what_lists_and_bits_depend_on_begins_a_chain(spark: Any, tmp_path: Path) -> None:
-    states(spark, tmp_path, 0, 2).extend(spark.createDataFrame(rows({"u": 1}), tables.USER_STATES.ddl), "v", {})
+    states(spark, tmp_path, 0, 2).extend(
+        spark.createDataFrame(rows({"u": 1}), tables.USER_STATES.ddl), bundles.VERSION, {}
+    )
     assert states(spark, tmp_path, 1, 5).before() is not None
     for more in ({"k": 11}, {"margin": 9}, {"batch": 128}):
         assert states(spark, tmp_path, 1, 5, **more).before() is None, more
