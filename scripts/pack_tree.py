@@ -25,6 +25,8 @@ BESIDE = ("petastorm", "horovod")
 #: Named by packages and never imported by a running job.
 NEVER = {"lstmrec", "pip", "setuptools", "wheel", "ninja"}
 NOT_LIBRARY = ("site-packages", "dist-packages", "test", "idlelib", "turtledemo", "ensurepip", "__pycache__")
+#: For who compiles against torch, or tests it: 145 MB that no job reads.
+SPARE = ("torch/test/", "torch/include/")
 
 
 def plain(name: str) -> str:
@@ -115,6 +117,8 @@ def copy_distribution(name: str, site: Path) -> int:
     for file in metadata.files(name) or []:
         source = Path(str(file.locate())).resolve()
         if not source.is_relative_to(home) or "__pycache__" in source.parts or not source.is_file():
+            continue
+        if source.relative_to(home).as_posix().startswith(SPARE):
             continue
         target = site / source.relative_to(home)
         target.parent.mkdir(parents=True, exist_ok=True)

@@ -98,6 +98,7 @@ submit() {
 }
 
 [[ $JOB == all ]] || number "$JOB" >/dev/null || fail "no job $JOB: one of ${JOBS[*]}, or all"
+[[ -z $ENV || $ENV != *.tar ]] || fail "$ENV: Spark unpacks a plain .tar without rights and links: scripts/pack_env.sh environment.tar.gz"
 [[ -z $ENV || -n $DRY || -f $ENV || $ENV == *://* ]] || fail "no archive $ENV: scripts/pack_env.sh $ENV"
 SUBMIT=$(find_submit)
 if [[ $JOB == all ]]; then for job in "${JOBS[@]}"; do submit "$job"; done; else submit "$JOB"; fi

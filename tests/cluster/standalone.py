@@ -63,10 +63,12 @@ def _free_port() -> int:
         return int(s.getsockname()[1])
 
 
-def _start(folder: Path, name: str, main: str, arguments: Sequence[str]) -> subprocess.Popen[bytes]:
+def _start(folder: Path, name: str, main: str, arguments: Sequence[str], bare: bool) -> subprocess.Popen[bytes]:
     command = [str(SPARK_HOME / "bin" / "spark-class"), f"org.apache.spark.deploy.{main}", "--host", "127.0.0.1"]
     log = (folder / f"{name}.log").open("wb")
     env = {**_environment(), "SPARK_DAEMON_MEMORY": "256m", "SPARK_LOG_DIR": str(folder)}
+    if bare:
+        env = {k: v for k, v in env.items() if not k.startswith(("PYTHON", "PYSPARK"))} | {"PATH": "/usr/bin:/bin"}
     # A group of its own: with a worker go its executors.
     return subprocess.Popen([*command, *arguments], stdout=log, stderr=log, env=env, start_new_session=True)
 
@@ -78,18 +80,18 @@ def _stop(process: subprocess.Popen[bytes]) -> None:
 
 
 @contextmanager
-def standalone(folder: Path, workers: int) -> Iterator[Cluster]:
-    """A master and `workers` workers of one core each, all killed in the end."""
+def standalone(folder: Path, workers: int, *, bare: bool = False) -> Iterator[Cluster]:
+    """A master and `workers` workers of one core each, all killed in the end. bare: hosts without a Python of ours."""
     folder.mkdir(parents=True, exist_ok=True)
     port, page = _free_port(), _free_port()
     properties = folder / "spark.conf"
     properties.write_text(PROPERTIES)
     cluster = Cluster(f"spark://127.0.0.1:{port}", folder, properties)
-    master = _start(folder, "master", "master.Master", ["--port", str(port), "--webui-port", str(page)])
+    master = _start(folder, "master", "master.Master", ["--port", str(port), "--webui-port", str(page)], bare)
     try:
         for n in range(workers):
             more = ["--cores", "1", "--memory", "1g", "--webui-port", "0", "--work-dir", str(folder / f"worker{n}")]
-            cluster.workers.append(_start(folder, f"worker{n}", "worker.Worker", [*more, cluster.url]))
+            cluster.workers.append(_start(folder, f"worker{n}", "worker.Worker", [*more, cluster.url], bare))
         _registered(page, workers)
         yield cluster
     finally:

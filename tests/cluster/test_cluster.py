@@ -17,7 +17,8 @@ import yaml
 from lstmrec import versions
 from lstmrec.config.load import load
 from lstmrec.contracts import tables
-from lstmrec.jobs import clean
+from lstmrec.jobs import clean, split
+from lstmrec.store import door
 from tests.cluster.standalone import ROOT, Cluster, standalone
 from tests.road import small
 
@@ -57,16 +58,19 @@ def ok(cluster: Cluster, job: str, *arguments: str) -> str:
     return done.stdout
 
 
-@pytest.mark.cluster
-def test_a_job_submitted_to_workers(spark: Any, source: Path, tmp_path: Path) -> None:
-    """The smallest: cleaning in executors of two workers; the local session of the other tests cleans the same."""
+def test_jobs_submitted_to_a_worker(spark: Any, source: Path, tmp_path: Path) -> None:
+    """The smoke of what is below: two jobs in an executor of a worker, in this Python; tables as of the local session.
+    The second is skipped where the first is asked for again."""
     there, here = write_config(tmp_path / "there", source), write_config(tmp_path / "here", source)
-    with standalone(tmp_path / "hosts", workers=2) as cluster:
-        said = ok(cluster, "clean", "--config", str(there), "--", "--conf", "spark.cores.max=2")
-        assert sorted(p.name for p in tmp_path.glob("hosts/worker*/app-*/*") if p.is_dir()) == ["0", "1"]
-    assert said.startswith("clean      ok")
-    clean.run(spark, load([str(here)]))
-    made = list(clean.GIVES)
+    with standalone(tmp_path / "hosts", workers=1) as cluster:
+        for job in ("clean", "split"):
+            said = ok(cluster, job, "--config", str(there), "--", "--conf", "spark.cores.max=1")
+            assert said.startswith(f"{job:<10} ok")
+        assert sorted(p.name for p in tmp_path.glob("hosts/worker*/app-*/*") if p.is_dir()) == ["0", "0"]
+    conf = load([str(here)])
+    for job in (clean, split):
+        door.walk(job, conf, spark=spark)
+    made = [*clean.GIVES, *split.GIVES]
     assert fingerprints(tmp_path / "there", made) == fingerprints(tmp_path / "here", made)
 
 
@@ -75,8 +79,8 @@ def environment(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The packed environment. LSTMREC_PACKED names one that is there already (two minutes, 1.2 GB)."""
     if there := os.environ.get("LSTMREC_PACKED"):
         return Path(there)
-    path = tmp_path_factory.mktemp("packed") / "environment.tar"
-    command = ["bash", "scripts/pack_env.sh", "--venv", str(Path(sys.prefix)), str(path)]
+    path = tmp_path_factory.mktemp("packed") / "environment.tar.gz"
+    command = ["bash", "scripts/pack_env.sh", "--venv", str(Path(sys.prefix)), "--level", "0", str(path)]
     subprocess.run(command, cwd=ROOT, check=True, env={k: v for k, v in os.environ.items() if k != "PYTHONPATH"})
     return path
 
@@ -89,7 +93,7 @@ def test_the_whole_road_from_a_packed_environment(source: Path, environment: Pat
     ranks = {"ranks": 2, "comm": "horovod", "reader": "petastorm"}
     there = write_config(tmp_path / "there", source, launch="on_spark", network="lo", **ranks)
     here = write_config(tmp_path / "here", source, launch="horovodrun", **ranks)
-    with standalone(tmp_path / "hosts", workers=2) as cluster:
+    with standalone(tmp_path / "hosts", workers=2, bare=True) as cluster:
         more = ("--env", str(environment), "--config", str(there), "--", "--conf", "spark.cores.max=2")
         said = ok(cluster, "all", *more)
         assert [line.split()[1] for line in said.splitlines() if line[:1].isalpha()].count("ok") == 9, said

@@ -64,8 +64,8 @@ def test_kubernetes_runs_the_image() -> None:
 
 
 def test_options_of_spark_come_last_so_that_they_win() -> None:
-    (call,) = calls("clean", "--master", "yarn", "--config", "c", "--env", "e.tar")
-    (more,) = calls("clean", "--master", "yarn", "--config", "c", "--env", "e.tar", "--", "--queue", "ml")
+    (call,) = calls("clean", "--master", "yarn", "--config", "c", "--env", "e.tar.gz")
+    (more,) = calls("clean", "--master", "yarn", "--config", "c", "--env", "e.tar.gz", "--", "--queue", "ml")
     assert [x for x in more if x not in call] == ["--queue", "ml"]
     assert more.index("--queue") > more.index("--archives")
 
@@ -83,7 +83,8 @@ def test_options_of_spark_come_last_so_that_they_win() -> None:
         ("clean --master spark://h:1 --deploy-mode cluster --config c", "runs no Python driver"),
         ("clean --master yarn --deploy-mode remote --config c", "client or cluster"),
         ("clean --master yarn --config c --queue ml", "come after --"),
-        ("clean --master yarn --config c --env none-there.tar", "scripts/pack_env.sh none-there.tar"),
+        ("clean --master yarn --config c --env none-there.tgz", "scripts/pack_env.sh none-there.tgz"),
+        ("clean --master yarn --config c --env e.tar", "environment.tar.gz"),
     ],
 )
 def test_what_cannot_work_is_said_at_once(arguments: str, said: str) -> None:
