@@ -24,6 +24,7 @@ from lstmrec.cli.records import record
 from lstmrec.config.run import Config
 from lstmrec.contracts import tables
 from lstmrec.contracts.errors import ConfigError, ResourceError
+from lstmrec.store.observe import Observer
 
 JOBS = ("clean", "split", "normalise", "profile", "sequence", "train", "score", "evaluate", "report")
 
@@ -35,19 +36,38 @@ def run(
     to: Annotated[str | None, typer.Option("--to", metavar="JOB", help="last job to walk")] = None,
     only: Annotated[str | None, typer.Option("--only", metavar="JOB", help="this job alone")] = None,
     force: Annotated[bool, typer.Option("--force", help="run jobs even if nothing changed")] = False,
+    log: Annotated[
+        str | None,
+        typer.Option(
+            "--log-json", metavar="FILE", help="JSON lines of what happens, added to FILE, or `stderr`; as operate.log"
+        ),
+    ] = None,
 ) -> None:
     """Walk the jobs from raw events to lists, metrics and the report, and publish."""
     chosen = selection(from_, to, only)
     if misfits := versions_fit():
         raise ResourceError("R010", f"versions that do not fit: {'; '.join(misfits)}", hint="lstmrec doctor says more")
-    conf = config_of(config, set_)
+    conf = config_of(config, [*(set_ or []), *([f"operate.log={json.dumps(log)}"] if log else [])])
     console = Console(highlight=False, soft_wrap=True)
     name = new_run(conf)
-    with locked(conf.root, name):
+    with observed(conf, name) as observer, locked(conf.root, name):
         console.print(Text(f"run {name}  {', '.join(config)} -> {conf.root} · now is {conf.as_of} · seed {conf.seed}"))
-        walk(conf, chosen, force, console, name)
+        walk(conf, chosen, force, console, name, observer)
         if "report" in chosen:
-            finish(conf, console)
+            finish(conf, console, observer)
+
+
+@contextmanager
+def observed(conf: Config, run: str) -> Iterator[Observer]:
+    """The begin and the end of a run, told to machines as the config asks."""
+    observer, started = Observer(conf, run), time.monotonic()
+    observer.run_began()
+    try:
+        yield observer
+    except BaseException as error:
+        observer.run_ended(time.monotonic() - started, error)
+        raise
+    observer.run_ended(time.monotonic() - started)
 
 
 def selection(from_: str | None, to: str | None, only: str | None) -> tuple[str, ...]:
@@ -76,11 +96,13 @@ def new_run(conf: Config) -> str:
     raise ResourceError("R106", "cannot number this run: a thousand others were faster", place)
 
 
-def walk(conf: Config, chosen: tuple[str, ...], force: bool, console: Console, run: str) -> dict[str, int]:
+def walk(conf: Config, chosen: tuple[str, ...], force: bool, console: Console, run: str,
+         observer: Observer | None = None) -> dict[str, int]:  # fmt: skip
     """Run or skip each job, one line and one record each; the tally. Spark starts with the first job that must run in
     it."""
     from lstmrec.store import door
 
+    observer = observer or Observer(conf, run)
     counts = {"ok": 0, "skip": 0}
     started = time.monotonic()
     with Sessions() as sessions:
@@ -88,6 +110,7 @@ def walk(conf: Config, chosen: tuple[str, ...], force: bool, console: Console, r
             job: Any = importlib.import_module(f"lstmrec.jobs.{name}")
             number = JOBS.index(name) + 1
             place, begun = f"{number}/{len(JOBS)} ", time.monotonic()
+            observer.began(name, job)
             try:
                 already = None if force else door.done(job, conf)
                 if already is not None:
@@ -98,12 +121,14 @@ def walk(conf: Config, chosen: tuple[str, ...], force: bool, console: Console, r
                         outcome = door.walk(job, conf, spark=spark, force=True)
             except BaseException as error:
                 took = time.monotonic() - begun
+                observer.ended(name, job, "fail", took, error=error)
                 say(console, f"{place}{name:<10} fail  after {span(took)}")
                 record(conf, run, number, name, "fail", took, None, getattr(error, "code", type(error).__name__))
                 console.print(Text(f"Stopped after {span(time.monotonic() - started)}: {tally(counts, 1)}"))
                 raise
             counts[outcome.state] += 1
             record(conf, run, number, name, outcome.state, outcome.seconds, outcome.manifest)
+            observer.ended(name, job, outcome.state, outcome.seconds, outcome.manifest)
             say(console, door.line(name, outcome, place))
     seconds = time.monotonic() - started
     hint = f"lstmrec show-user {shown.user_of(conf)}" if "report" in chosen else "lstmrec status"
@@ -111,16 +136,20 @@ def walk(conf: Config, chosen: tuple[str, ...], force: bool, console: Console, r
     return counts
 
 
-def finish(conf: Config, console: Console) -> None:
+def finish(conf: Config, console: Console, observer: Observer | None = None) -> None:
     """Publish, then a list, the metrics, where the report lies, and one JSON object as the last line."""
     from lstmrec.report import copies
     from lstmrec.store.publish import publish
 
     gates = publish(conf)
     for gate in gates:
+        if observer:
+            observer.tell("gate", name=gate.name, level=gate.level, figure=str(gate.figure), limit=str(gate.limit))
         if gate.level != "pass":
             console.print(Text(f"gate {gate.level}  {gate.name}: {gate.figure}, {gate.limit}", style="yellow"))
     console.print(Text(f"published: {sum(g.level == 'pass' for g in gates)} of {len(gates)} gates passed"))
+    if observer:
+        observer.tell("published")
     copies.place(conf.root, versions.current(conf.root, tables.REPORT))
     shown.example(conf, console)
     shown.leaderboard(conf, console)

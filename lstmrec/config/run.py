@@ -13,6 +13,7 @@ from lstmrec.config.base import Section
 from lstmrec.config.clean import CleanConfig
 from lstmrec.config.evaluate import EvaluateConfig, ReportConfig
 from lstmrec.config.normalise import NormaliseConfig
+from lstmrec.config.operate import OperateConfig
 from lstmrec.config.profile import ProfileConfig
 from lstmrec.config.publish import PublishConfig
 from lstmrec.config.score import CandidatesConfig, ScoreConfig
@@ -38,6 +39,7 @@ class Config(Section):
     evaluate: EvaluateConfig = EvaluateConfig()
     report: ReportConfig = ReportConfig()
     publish: PublishConfig = PublishConfig()
+    operate: OperateConfig = OperateConfig()
 
     @field_validator("as_of")
     @classmethod
@@ -48,6 +50,8 @@ class Config(Section):
             raise ValueError(f"as_of is no instant: {value!r}; write 2018-01-01T00:00:00Z") from error
         if instant.tzinfo is None:
             raise ValueError(f"as_of has no zone: {value!r}; write {value}Z for UTC")
+        if not 1 < instant.year < 9999:  # at the very ends a zone leads out of the calendar
+            raise ValueError(f"as_of is out of any log: {value!r}")
         return instant.astimezone(UTC).isoformat().replace("+00:00", "Z")
 
     @field_validator("root")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import sys
 import time
+import uuid
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -16,11 +17,12 @@ from pyspark.errors import PySparkException
 from lstmrec import versions
 from lstmrec.config.load import load
 from lstmrec.config.run import Config
-from lstmrec.contracts.errors import DataError, LstmrecError, of_system
+from lstmrec.contracts.errors import DataError, LstmrecError, ResourceError, of_system
 from lstmrec.contracts.manifest import Manifest, digest
 from lstmrec.contracts.tables import Table
 from lstmrec.store import unread
 from lstmrec.store.commit import Ticket
+from lstmrec.store.observe import Observer
 from lstmrec.store.session import session, told
 
 
@@ -81,7 +83,7 @@ def done(job: Any, conf: Config) -> Manifest | None:
 
 def walk(job: Any, conf: Config, *, spark: Any = None, force: bool = False) -> Outcome:
     """Skip the job if it is done, else run it (in `spark`, or a session of its own). DataError D116 names a damaged
-    file of a table."""
+    file of a table, ResourceError R108 says that a disk of Spark's is full."""
     started = time.monotonic()
     already = None if force else done(job, conf)
     if already is not None:
@@ -105,6 +107,9 @@ def _damage_named() -> Iterator[None]:
     try:
         yield
     except (PySparkException, Py4JError) as error:
+        if unread.is_full(error):
+            raise ResourceError("R108", "no space left on a disk that Spark writes to", "spark.local.dir, or the root",
+                                "what is committed is whole; make room, then run again") from error  # fmt: skip
         if (found := unread.file_of(error)) is None:
             raise
         raise DataError("D116", f"cannot read {found.file}: {found.why}", "a table's file, damaged since it was made",
@@ -120,7 +125,7 @@ def main(job: Any, argv: Sequence[str] | None = None) -> int:
     args = parser.parse_args(argv)
     try:
         conf = load(args.config, args.set)
-        print(line(name(job), walk(job, conf, force=args.force)))
+        print(line(name(job), observed(job, conf, args.force)))
     except LstmrecError as error:
         print(error, file=sys.stderr)
         return error.exit_code
@@ -130,6 +135,19 @@ def main(job: Any, argv: Sequence[str] | None = None) -> int:
         print(found, file=sys.stderr)
         return found.exit_code
     return 0
+
+
+def observed(job: Any, conf: Config, force: bool) -> Outcome:
+    """`walk` for a job submitted alone, told to machines as the config asks."""
+    observer, started = Observer(conf, f"submitted-{uuid.uuid4().hex[:8]}"), time.monotonic()
+    observer.began(name(job), job)
+    try:
+        outcome = walk(job, conf, force=force)
+    except BaseException as error:
+        observer.ended(name(job), job, "fail", time.monotonic() - started, error=error)
+        raise
+    observer.ended(name(job), job, outcome.state, outcome.seconds, outcome.manifest)
+    return outcome
 
 
 def line(job: str, outcome: Outcome, place: str = "") -> str:

@@ -30,6 +30,11 @@ def file_of(error: Exception) -> Unread | None:
     return Unread(unquote(told[2]), told[1], why)
 
 
+def is_full(error: Exception) -> bool:
+    """Whether a disk had no room, Spark's own for what it shuffles among them."""
+    return "No space left on device" in str(error)
+
+
 def cause(error: Exception) -> str:
     """What lies at the bottom of an error, in a line."""
     lines = _lines(error)

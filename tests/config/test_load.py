@@ -135,6 +135,7 @@ def test_every_field_says_what_it_is() -> None:
         "report",
         "candidates",
         "publish",
+        "operate",
     }
     missing = []
 

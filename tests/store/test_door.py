@@ -1,14 +1,16 @@
+import json
 import types
 from pathlib import Path
 from typing import Any
 
 import pytest
+from pyspark.errors import PySparkException
 
 from lstmrec import versions
 from lstmrec.config.load import validate
 from lstmrec.config.run import Config
 from lstmrec.contracts import tables
-from lstmrec.contracts.errors import DataError
+from lstmrec.contracts.errors import DataError, ResourceError
 from lstmrec.contracts.manifest import Manifest
 from lstmrec.store import door
 from lstmrec.store.commit import Ticket, commit
@@ -101,3 +103,29 @@ def test_a_damaged_file_of_a_table_is_named(spark: Any, tmp_path: Path, harm: st
     j.SPARK, j.run = True, lambda s, c: read(s, c.root, tables.VOCABULARY).collect()
     with pytest.raises(DataError, match=rf"D116.*{path.name}"):
         door.walk(j, conf(tmp_path), spark=spark)
+
+
+def test_a_full_disk_of_sparks_is_no_bug(tmp_path: Path) -> None:
+    j = job()
+
+    def run(*_: Any) -> Manifest:
+        raise PySparkException("Job aborted.\nCaused by: java.io.IOException: No space left on device\n\tat x")
+
+    j.run = run
+    with pytest.raises(ResourceError, match=r"R108.*no space left") as caught:
+        door.walk(j, conf(tmp_path))
+    assert caught.value.exit_code == 4 and "spark.local.dir" in caught.value.where
+
+
+def test_a_job_submitted_alone_tells_machines_too(tmp_path: Path) -> None:
+    config, log = tmp_path / "c.yaml", tmp_path / "log.jsonl"
+    config.write_text(f'root: {tmp_path}/run\nas_of: "2020-01-01T00:00:00Z"\nclean: {{events: {{path: [e]}}}}\n')
+    told = ["--config", str(config), "--set", f"operate.log={log}"]
+    assert door.main(job(), told) == 0
+    broken = job(version=2)
+    broken.NEEDS = (tables.EVENTS,)
+    assert door.main(broken, told) == 3
+    lines = [json.loads(line) for line in log.read_text().splitlines()]
+    assert [(x["event"], x.get("state")) for x in lines] == [
+        ("job_start", None), ("job_end", "ok"), ("job_start", None), ("job_end", "fail")]  # fmt: skip
+    assert lines[0]["run"].startswith("submitted-") and lines[3]["error"] == "D105"
