@@ -31,7 +31,8 @@ def new_version(skip_key: str) -> str:
 
 
 def load(root: str, contract: Table, version: str) -> Manifest:
-    """The manifest of a version; DataError D104 where there is none (incomplete), D102 for another contract."""
+    """The manifest of a version; DataError D104 where there is none (incomplete), D102 for another contract, D107 where
+    it is another version's."""
     path = files.join(folder(root, contract.name, version), manifests.NAME)
     try:
         text = files.read_text(path)
@@ -40,15 +41,22 @@ def load(root: str, contract: Table, version: str) -> Manifest:
                         "run its job again: lstmrec run goes on from the last whole table") from error  # fmt: skip
     found = Manifest.from_json(text, path)
     found.check(contract, path)
+    if found.version != version:
+        raise DataError("D107", f"the manifest of version {found.version} lies in the folder of {version}", path,
+                        "remove the folder and run again")  # fmt: skip
     return found
 
 
 def log(root: str, table: str, name: str = "head") -> list[str]:
-    """Versions a name has pointed to, oldest first; an entry whose writer died over it was never made."""
+    """Versions a name has pointed to, oldest first; an entry whose writer died over it was never made. DataError D108
+    for one that names no version."""
     place = files.join(root, table, "_names", name)
     entries = [n for n in files.names(place) if n.endswith(".json") and not n.startswith(".")]
     told = [files.whole_json(files.join(place, n)) for n in entries]
-    return [str(t["version"]) for t in told if t]
+    for entry, t in zip(entries, told, strict=True):
+        if t is not None and not (isinstance(t, dict) and manifests.is_name(t.get("version"))):
+            raise DataError("D108", "an entry that names no version", files.join(place, entry), "remove it")
+    return [t["version"] for t in told if t is not None]
 
 
 def current(root: str, contract: Table, name: str = "head") -> Manifest:

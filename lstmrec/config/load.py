@@ -15,6 +15,9 @@ from pydantic import BaseModel, ValidationError
 from lstmrec.config.run import Config
 from lstmrec.contracts.errors import ConfigError
 
+#: What OmegaConf says of keys, values and references that it cannot take; some are Python's own.
+_UNMERGED = (OmegaConfBaseException, ValueError, TypeError, AttributeError, LookupError, AssertionError, RecursionError)
+
 
 def load(paths: Sequence[str], sets: Sequence[str] = ()) -> Config:
     """Read and merge config files (paths or URLs), then `key=value` overrides, and validate the whole.
@@ -24,7 +27,10 @@ def load(paths: Sequence[str], sets: Sequence[str] = ()) -> Config:
     """
     merged: Any = OmegaConf.create({})
     for path in paths:
-        merged = OmegaConf.merge(merged, OmegaConf.create(read_yaml(path)))
+        try:
+            merged = OmegaConf.merge(merged, OmegaConf.create(read_yaml(path)))
+        except _UNMERGED as error:
+            raise ConfigError("C002", f"not a config: {error}", path, "see conf/demo.yaml") from error
     for item in sets:
         key, eq, _ = item.partition("=")
         if not eq or not key:
@@ -32,11 +38,11 @@ def load(paths: Sequence[str], sets: Sequence[str] = ()) -> Config:
         try:
             value = _Strict(item.partition("=")[2]).get_single_data()
             OmegaConf.update(merged, key, value, force_add=True)
-        except (OmegaConfBaseException, yaml.YAMLError, ValueError, TypeError, AttributeError) as error:
+        except (*_UNMERGED, yaml.YAMLError) as error:
             raise ConfigError("C003", f"--set {item!r}: {error}") from error
     try:
         data = OmegaConf.to_container(merged, resolve=True)
-    except OmegaConfBaseException as error:
+    except _UNMERGED as error:
         raise ConfigError("C002", f"config does not resolve: {error}", ", ".join(paths)) from error
     return validate(data, ", ".join(paths))
 
@@ -59,7 +65,7 @@ def read_yaml(path: str) -> dict[str, Any]:
         raise ConfigError("C001", f"cannot read the config: {error}", path, "give --config a file or URL") from error
     try:
         data = _Strict(text).get_single_data()
-    except (yaml.YAMLError, ValueError, RecursionError) as error:
+    except (yaml.YAMLError, ValueError, RecursionError, AttributeError, OverflowError) as error:
         raise ConfigError("C002", f"not YAML we accept: {error}", path) from error
     if not isinstance(data, dict):
         raise ConfigError("C002", "the config is empty or no mapping", path, "see conf/demo.yaml")

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
-from typing import Any
+from dataclasses import asdict, dataclass, field, fields
+from typing import Any, TypeVar
 
 from lstmrec.contracts.errors import DataError
 from lstmrec.contracts.tables import Table
@@ -60,12 +61,13 @@ class Manifest:
 
     @staticmethod
     def from_json(text: str, where: str) -> Manifest:
-        """Parse; DataError D101 naming `where` if it is not a whole manifest."""
+        """Parse; DataError D101 naming `where` if it is not a whole manifest, each field of its type and no path that
+        leads out of its folder."""
         try:
             raw = json.loads(text)
-            raw["files"] = tuple(DataFile(**f) for f in raw["files"])
-            return Manifest(**raw)
-        except (ValueError, TypeError, KeyError) as error:
+            raw["files"] = tuple(_typed(DataFile(**f)) for f in raw["files"])
+            return _typed(Manifest(**raw))
+        except (ValueError, TypeError, KeyError, RecursionError) as error:
             raise DataError("D101", f"not a manifest: {error}", where, "restore it, or run the job again") from error
 
     def check(self, contract: Table, where: str) -> None:
@@ -77,6 +79,36 @@ class Manifest:
                 where,
                 "run the job that writes it again with this version of lstmrec",
             )
+
+
+#: A version, table or other name that becomes part of a path.
+_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*")
+_TYPES: dict[str, Any] = {"str": str, "int": int, "float": (int, float), "tuple[DataFile, ...]": tuple}
+
+
+_M = TypeVar("_M", "Manifest", DataFile)
+
+
+def is_name(value: object) -> bool:
+    """Whether a value can be a folder's name and nothing else: never a path."""
+    return isinstance(value, str) and _NAME.fullmatch(value) is not None
+
+
+def _typed(made: _M) -> _M:
+    """The same; TypeError or ValueError where a field is not what its annotation says, or leads elsewhere."""
+    for f in fields(made):
+        value, kind = getattr(made, f.name), _TYPES.get(str(f.type), Mapping)
+        if not isinstance(value, kind) or isinstance(value, bool):
+            raise TypeError(f"{f.name} is no {f.type}: {str(value)[:80]!r}")
+        if isinstance(value, int | float) and not 0 <= value < 2**63:
+            raise ValueError(f"{f.name} is {value}")
+    if isinstance(made, DataFile):
+        parts = made.path.split("/")
+        if not made.path or "\0" in made.path or "://" in made.path or {"", ".", ".."} & set(parts):
+            raise ValueError(f"path {made.path[:80]!r} leads elsewhere")
+    elif not is_name(made.version) or not is_name(made.table):
+        raise ValueError(f"version {made.version[:80]!r} of {made.table[:80]!r} is no name")
+    return made
 
 
 def digest(value: Any) -> str:

@@ -49,10 +49,32 @@ class NetSpec:
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> NetSpec:
-        """The inverse of `to_dict`; DataError D402 names unknown or missing keys."""
-        known = {f.name for f in fields(cls)}
-        wrong = sorted(known ^ set(data))
+        """The inverse of `to_dict`; DataError D402 names unknown or missing keys, and values of another type."""
+        if not isinstance(data, Mapping):
+            raise DataError("D402", f"model.json holds no object but {str(data)[:80]}", "model.json")
+        defaults = cls(0, 0)
+        wrong = sorted({f.name for f in fields(cls)} ^ set(data)) or [
+            k for k, v in data.items() if not _like(v, getattr(defaults, k), k)
+        ]
         if wrong:
             raise DataError("D402", f"model.json and this version differ in {', '.join(wrong)}", "model.json")
         values: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in data.items()}
         return cls(**values)
+
+
+#: What the tuples of a spec hold.
+_INNER: dict[str, type | tuple[type, ...]] = {"inputs": str, "half_lives": (int, float)}
+
+
+def _like(value: Any, default: Any, name: str) -> bool:
+    """Whether a value of JSON can stand where the default does; sizes and rates are not negative."""
+    if isinstance(default, tuple):
+        inner = _INNER.get(name, int)
+        return isinstance(value, list | tuple) and all(
+            isinstance(v, inner) and not isinstance(v, bool) and (isinstance(v, str) or v >= 0) for v in value
+        )
+    if isinstance(default, bool) or isinstance(value, bool):
+        return isinstance(default, bool) and isinstance(value, bool)
+    if isinstance(default, str):
+        return isinstance(value, str)
+    return isinstance(value, int | float if isinstance(default, float) else int) and 0 <= value < 2**31
