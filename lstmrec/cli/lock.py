@@ -19,7 +19,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
 from lstmrec import files
-from lstmrec.contracts.errors import ResourceError
+from lstmrec.contracts.errors import ConfigError, ResourceError
 
 #: Seconds from one sign of life to the next, and how many may be missed: a lease without one for so long is nobody's.
 BEAT_S, MISSED = 10.0, 3
@@ -28,7 +28,7 @@ _OWNER, _ENDED = "owner.json", "ended.json"
 
 @contextmanager
 def locked(root: str, run: str) -> Iterator[None]:
-    """Hold a root; ResourceError R105 where another run holds it.
+    """Hold a root; ResourceError R105 where another run holds it, ConfigError C035 where its store cannot tell.
 
     On this machine by flock, which ends with the process however it ends. Elsewhere by a lease: an owner that died is
     known by no new sign of life while we watch, half a minute on our own clock; no two clocks are compared, so it does
@@ -63,6 +63,9 @@ def _lease(root: str, run: str) -> Iterator[None]:
     owner = json.dumps({"owner": f"run {run} ({socket.gethostname()}, process {os.getpid()})"})
     if not files.create(files.join(mine, _OWNER), owner.encode()):
         raise _refused(_owner(mine), mine)
+    if files.create(files.join(mine, _OWNER), owner.encode()):  # some servers that speak S3 pass the condition over
+        raise ConfigError("C035", "this store overwrites a file that should have been created only where none is", mine,
+                          "two runs could undo each other: keep the root on another store")  # fmt: skip
     for old in files.names(above):
         if old < f"{number - 1:06d}":  # the last one stays for those who still watch it
             files.remove(files.join(above, old))
