@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from lstmrec.contracts.errors import ConfigError, DataError
+from lstmrec.contracts.errors import ConfigError, DataError, ResourceError
 from lstmrec.launch.horovodrun import arguments
 from lstmrec.launch.solo import run as alone
 from lstmrec.launch.start import start
@@ -79,3 +79,11 @@ def test_a_hung_rank_ends_the_job(root: Path, tmp_path: Path) -> None:
 def test_ranks_end_with_their_parent(root: Path, tmp_path: Path, number: int) -> None:
     code = scenes.a_parent_that_ends(scenes.endless(root), tmp_path, number)
     assert code == (143 if number == signal.SIGTERM else -9)
+
+
+@pytest.mark.horovod
+@pytest.mark.timeout(120)
+def test_an_interface_that_is_none_ends_the_job(root: Path, tmp_path: Path) -> None:
+    with pytest.raises(ResourceError) as error:
+        start(scenes.conf(root, network="nosuch0", max_restarts=0), str(tmp_path / "work"))
+    assert error.value.code == "R641"

@@ -1,7 +1,11 @@
 from __future__ import annotations
 
+import hashlib
+import json
+import pickle
 import shutil
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -72,3 +76,27 @@ def test_a_crash_between_its_files_leaves_the_one_before(tmp_path: Path) -> None
     shutil.copytree(tmp_path / "step-00000015", tmp_path / "step-00000020", ignore=lambda *_: ["_DONE.json"])
     with pytest.warns(UserWarning, match="_DONE.json is missing"):
         assert step_of(kept) == 15
+
+
+class Payload:
+    """What torch.load or pickle would run."""
+
+    def __init__(self, canary: Path) -> None:
+        self.canary = canary
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return Path.touch, (self.canary,)
+
+
+@pytest.mark.parametrize("part", ["state.safetensors", "state.json"])
+def test_a_pickle_with_a_digest_is_passed_over_and_runs_nothing(tmp_path: Path, part: str) -> None:
+    kept, canary = three(tmp_path / "kept"), tmp_path / "canary"
+    poison, folder = pickle.dumps(Payload(canary)), tmp_path / "kept" / "step-00000015"
+    (folder / part).write_bytes(poison)
+    done = json.loads((folder / "_DONE.json").read_text()) | {part: hashlib.sha256(poison).hexdigest()}
+    (folder / "_DONE.json").write_text(json.dumps(done))
+    with pytest.warns(UserWarning, match="checkpoint passed over"):
+        assert step_of(kept) == 10
+    assert not canary.exists()
+    pickle.loads(poison)
+    assert canary.exists(), "the payload is none"

@@ -1,10 +1,12 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from safetensors.torch import load_file
 
@@ -17,6 +19,7 @@ from lstmrec.training.export import read_result
 from lstmrec.training.feed import Columns, FileRead
 from lstmrec.training.loop import train
 from lstmrec.training.validate import Judged, Validation
+from tests.training import tables
 from tests.training.ranks import together
 from tests.training.tables import config, write_all
 
@@ -159,3 +162,30 @@ def test_any_number_of_ranks_learns_the_same(root: Path, tmp_path: Path, kind: s
     assert got[0]["ndcg"] == pytest.approx(result.ndcg, abs=1e-4) and got[0]["steps"] == result.steps
     for one, other in zip(log_of(alone), log_of(ranks), strict=True):
         assert other["loss"] == pytest.approx(one["loss"], rel=1e-5) and other["positions"] == one["positions"]
+
+
+@pytest.mark.parametrize("history", ["filter", "ignore"])
+def test_windows_of_one_event_of_one_item_train(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, history: str) -> None:
+    """Every user has had one event, all of the same item, and the same one comes next."""
+    several = tables._windows
+
+    def single(rng: Any, rows: int, length: int, after: int) -> dict[str, Any]:
+        made = several(rng, rows, length, after)
+        first = np.arange(length) < 1
+        following = np.where(made["after_items"] > 0, 5 if history == "ignore" else 6, 0)
+        return made | {"n": np.full(rows, 1), "items": np.where(first, 5, 0) * np.ones((rows, 1)),
+                       "types": np.where(first, 2, 0) * np.ones((rows, 1)),
+                       "ends": first * np.ones((rows, 1)), "after_items": following}  # fmt: skip
+
+    monkeypatch.setattr(tables, "_windows", single)
+    write_all(tmp_path / "root", rows=8, validation=4, phases=1, files=1)
+    conf = config(tmp_path / "root", epochs=4)
+    conf = conf.model_copy(update={"sequence": conf.sequence.model_copy(update={"history": history})})
+    result = train(conf, Solo(), ArrowFeed(), str(tmp_path / "work"))
+    assert result.ndcg == 1.0 and all(math.isfinite(r["loss"]) for r in log_of(tmp_path / "work"))
+
+
+def test_a_batch_larger_than_the_data(tmp_path: Path) -> None:
+    write_all(tmp_path / "root", rows=2, validation=2, phases=1, files=1)
+    result = train(config(tmp_path / "root", batch=512, epochs=1), Solo(), ArrowFeed(), str(tmp_path / "work"))
+    assert result.epochs == 1 and result.positions > 0
