@@ -1,4 +1,5 @@
-"""A run of all jobs as processes of its own, to be killed at: driver, Spark's JVM, a Python worker."""
+"""A run of all jobs as processes of its own, to be killed at: driver, Spark's JVM (in local mode the executor too), a
+Python worker, a Horovod rank, and what launched the ranks."""
 
 from __future__ import annotations
 
@@ -10,6 +11,7 @@ import sys
 import time
 import uuid
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 import psutil
@@ -25,13 +27,18 @@ from tests.road import small
 _MARK = "LSTMREC_TEST_RUN"
 _DONE = re.compile(r"^[1-9]/9 \w+ +(?:ok|skip) ", re.MULTILINE)
 _PATIENCE_S = 300.0
+#: A word of its command line -> what a process is. A launcher's holds those of its ranks behind its own.
+_KINDS = {"pyspark.daemon": "Python worker", "horovod.runner.launch": "launcher", "lstmrec.launch.rank": "rank"}
+#: Those whose place another one takes.
+REPLACED = frozenset(_KINDS.values())
 
 
 def config(folder: Path, root: Path, source: Path, as_of: str) -> Path:
     """A config of all nine jobs, as small as they let it be; another as_of makes each of them run again."""
     plain = small.config(
         root, source, as_of=as_of,
-        train={"epochs": 3, "checkpoint_steps": 7, "model": {"dim": 8, "units": 8, "use_profile": True}},
+        train={"epochs": 3, "checkpoint_steps": 7, "launch": "horovodrun", "ranks": 2, "comm": "horovod",
+               "model": {"dim": 8, "units": 8, "use_profile": True}},
         score={"k": 5, "buckets": 2, "recommenders": [{"kind": "model"}, {"kind": "popularity"}, {"kind": "item_knn"}]},
         evaluate={"ks": [5], "bootstrap": 20, "probes": None, "cold_items": False, "ips": None},
     )  # fmt: skip
@@ -41,14 +48,14 @@ def config(folder: Path, root: Path, source: Path, as_of: str) -> Path:
 
 
 class Run:
-    """`lstmrec run` under way."""
+    """`lstmrec run` under way. more: its other options."""
 
-    def __init__(self, conf: Path, log: Path) -> None:
+    def __init__(self, conf: Path, log: Path, *more: str) -> None:
         self.mark, self.log, self.since = uuid.uuid4().hex, log, [time.monotonic()]
         env = os.environ | {_MARK: self.mark, "LSTMREC_SPARK_MASTER": "local[2,4]", "LSTMREC_DRIVER_MEMORY": "1g"}
         with open(log, "w") as out:
-            self.process = subprocess.Popen([sys.executable, "-m", "lstmrec.cli.main", "run", "--config", str(conf)],
-                                            stdout=out, stderr=out, env=env, start_new_session=True)  # fmt: skip
+            command = [sys.executable, "-m", "lstmrec.cli.main", "run", "--config", str(conf), *more]
+            self.process = subprocess.Popen(command, stdout=out, stderr=out, env=env, start_new_session=True)
 
     def jobs_done(self) -> int:
         done = len(_DONE.findall(self.log.read_text()))
@@ -75,13 +82,21 @@ class Run:
                 continue
         return found
 
+    def find(self, victim: str) -> psutil.Process | None:
+        """A living process of that kind; None for the driver, and where there is none now."""
+        for p in reversed(self.processes()):  # a worker is younger than the daemon it was forked from
+            with suppress(psutil.NoSuchProcess):
+                words = p.cmdline()
+                kind = "JVM" if p.name() == "java" else _KINDS.get(next((w for w in words if w in _KINDS), ""), "")
+                if kind == victim and p.pid != self.process.pid and Path(words[0]).name.startswith(("python", "java")):
+                    return p
+        return None
+
     def kill(self, victim: str) -> str:
         """Kill one; returns what was killed in the end: the driver where there is no such process now."""
-        for p in reversed(self.processes()):  # a worker is younger than the daemon it was forked from
-            java = p.name() == "java"
-            worker = not java and p.pid != self.process.pid and "pyspark" in " ".join(p.cmdline())
-            if (victim == "JVM" and java) or (victim == "Python worker" and worker):
-                p.kill()
+        if (found := self.find(victim)) is not None:
+            with suppress(psutil.NoSuchProcess):
+                found.kill()
                 return victim
         self.process.send_signal(signal.SIGTERM if victim == "SIGTERM" else signal.SIGKILL)
         return victim if victim == "SIGTERM" else "driver"

@@ -81,7 +81,8 @@ def bundle_old(root: str) -> None:
 def bundle_seen(root: str) -> Any:
     found = versions.current(root, tables.BUNDLE)
     place = versions.verify_files(root, found)
-    return found.fingerprint, sorted(files.walk(place))
+    # A temporary file that could not be removed is hidden, and nobody's.
+    return found.fingerprint, sorted(p for p in files.walk(place) if not p.startswith("."))
 
 
 # Publishing and rolling back: `live` of every published table.

@@ -7,7 +7,8 @@ import shutil
 import signal
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -28,6 +29,23 @@ from tests.faults.tally import Tally
 from tests.training.tables import config, write_all
 
 Record = Callable[[str, Any], None]
+#: A job that shuffles eight megabytes.
+SHUFFLES = """
+import sys, types
+from lstmrec.contracts import tables
+from lstmrec.store import door
+from lstmrec.store.commit import commit
+job = types.ModuleType("lstmrec.jobs.normalise")
+job.NEEDS, job.GIVES, job.SECTIONS, job.VERSION, job.SPARK = (), (tables.VOCABULARY,), ("seed",), 1, True
+def run(spark, conf):
+    mixed = spark.range(1_000_000).selectExpr("xxhash64(id) h").repartition(2, "h")
+    mixed = mixed.groupBy(expr("pmod(h, 50)").alias("m"))
+    rows = mixed.count().selectExpr("'tag' feature", "string(m) value", "int(m) + 2 id", "count")
+    return commit(rows.select(*tables.VOCABULARY.names), door.ticket(job, conf), tables.VOCABULARY)
+from pyspark.sql.functions import expr
+job.run = run
+sys.exit(door.main(job, sys.argv[1:]))
+"""
 #: Takes the lock of a root and keeps it.
 OWNER = """
 import sys, time
@@ -95,20 +113,51 @@ def test_a_training_broken_off_gives_the_same_bundle(tmp_path: Path, record_prop
     tally.told(record_property)
 
 
+@contextmanager
+def small_disk(folder: Path, size: str) -> Iterator[Path]:
+    """A tmpfs of that size."""
+    folder.mkdir()
+    if (
+        os.geteuid()
+        or subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={size}", "tmpfs", str(folder)], check=False).returncode
+    ):
+        pytest.skip("this machine does not let us mount a tmpfs")
+    try:
+        yield folder
+    finally:
+        subprocess.run(["umount", "-l", str(folder)], check=True)
+
+
+@pytest.mark.slow
+def test_sparks_own_disk_is_full(tmp_path: Path, record_property: Record) -> None:
+    """What Spark shuffles finds no room: exit 4, nothing committed; with room the same job ends."""
+    config, tally = tmp_path / "c.yaml", Tally()
+    config.write_text(f'root: {tmp_path}/run\nas_of: "2020-01-01T00:00:00Z"\nclean: {{events: {{path: [e]}}}}\n')
+
+    def job(place: Path) -> subprocess.CompletedProcess[str]:
+        env = os.environ | {"SPARK_LOCAL_DIRS": str(place), "PYSPARK_SUBMIT_ARGS":
+                            "--master local[2] --driver-memory 1g pyspark-shell"}  # fmt: skip
+        return subprocess.run([sys.executable, "-c", SHUFFLES, "--config", str(config)], env=env, text=True,
+                              capture_output=True, check=False)  # fmt: skip
+
+    with small_disk(tmp_path / "disk", "3m") as place:
+        full = job(place)
+    told = full.returncode == 4 and "error[R108]" in full.stderr
+    wrong = "" if told else f"exit {full.returncode}: {full.stderr[-800:]}"
+    wrong = wrong or ("something was committed" if versions.log(str(tmp_path / "run"), "vocabulary") else "")
+    again = job(tmp_path)
+    made = not again.returncode and versions.current(str(tmp_path / "run"), tables.VOCABULARY).rows_out == 50
+    tally.count("disk full, Spark's own", wrong or ("" if made else again.stderr[-800:]))
+    tally.told(record_property)
+
+
 @pytest.mark.slow
 def test_a_disk_that_is_full(tmp_path: Path, record_property: Record) -> None:
     """A small tmpfs with less and less room: an error, what was there stays, and with room again it ends the same."""
     write_all(tmp_path / "straight", rows=8, validation=4, phases=1, files=1)
     trains(str(tmp_path / "straight"))
-    disk = tmp_path / "disk"
-    disk.mkdir()
-    if (
-        os.geteuid()
-        or subprocess.run(["mount", "-t", "tmpfs", "-o", "size=2m", "tmpfs", str(disk)], check=False).returncode
-    ):
-        pytest.skip("this machine does not let us mount a tmpfs")
     tally = Tally()
-    try:
+    with small_disk(tmp_path / "disk", "2m") as disk:
         for room in (4, 12, 20, 28, 36, 44, 60, 80):
             root = disk / f"root{room}"
             write_all(root, rows=8, validation=4, phases=1, files=1)
@@ -125,6 +174,4 @@ def test_a_disk_that_is_full(tmp_path: Path, record_property: Record) -> None:
             same = bundle_of(str(root)) == bundle_of(str(tmp_path / "straight"))
             tally.count("disk full, a tmpfs", wrong or ("" if same else f"another bundle with {room} kB free"))
             shutil.rmtree(root)
-    finally:
-        subprocess.run(["umount", str(disk)], check=True)
     tally.told(record_property)
