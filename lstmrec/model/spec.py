@@ -63,13 +63,13 @@ class NetSpec:
 
 
 #: What the tuples of a spec hold.
-_INNER: dict[str, type | tuple[type, ...]] = {"inputs": str, "half_lives": (int, float)}
+_INNER: dict[str, Any] = {"inputs": str, "half_lives": (int, float)}
 
 
 def _like(value: Any, default: Any, name: str) -> bool:
     """Whether a value of JSON can stand where the default does; sizes and rates are not negative."""
     if isinstance(default, tuple):
-        inner = _INNER.get(name, int)
+        inner: Any = _INNER.get(name, int)
         return isinstance(value, list | tuple) and all(
             isinstance(v, inner) and not isinstance(v, bool) and (isinstance(v, str) or v >= 0) for v in value
         )
@@ -77,4 +77,6 @@ def _like(value: Any, default: Any, name: str) -> bool:
         return isinstance(default, bool) and isinstance(value, bool)
     if isinstance(default, str):
         return isinstance(value, str)
-    return isinstance(value, int | float if isinstance(default, float) else int) and 0 <= value < 2**31
+    if isinstance(default, float):
+        return isinstance(value, int | float) and 0 <= value < 2**31
+    return isinstance(value, int) and 0 <= value < 2**31
