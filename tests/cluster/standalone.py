@@ -13,6 +13,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import pyspark
 
@@ -32,6 +33,9 @@ spark.ui.showConsoleProgress            false
 spark.scheduler.minRegisteredResourcesRatio 1.0
 """
 
+#: Seconds for all nine jobs on a busy machine; a packed environment is sent and unpacked three times a job.
+_PATIENCE_S = 7200
+
 
 @dataclass
 class Cluster:
@@ -46,8 +50,14 @@ class Cluster:
         """scripts/submit.sh JOB against this cluster."""
         command = ["bash", str(ROOT / "scripts" / "submit.sh"), job, "--master", self.url, *arguments]
         env = {**_environment(), "PROPERTIES": str(self.properties), **environment}
-        return subprocess.run(command, env=env, cwd=self.folder, capture_output=True, text=True, timeout=1800,
-                              check=False)  # fmt: skip
+        with subprocess.Popen(command, env=env, cwd=self.folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                              text=True, start_new_session=True) as process:  # fmt: skip
+            try:
+                out, err = process.communicate(timeout=_PATIENCE_S)
+            except BaseException:  # with the shell go spark-submit and its driver
+                _stop(process)
+                raise
+        return subprocess.CompletedProcess(command, process.returncode, out, err)
 
 
 def _environment() -> dict[str, str]:
@@ -73,7 +83,7 @@ def _start(folder: Path, name: str, main: str, arguments: Sequence[str], bare: b
     return subprocess.Popen([*command, *arguments], stdout=log, stderr=log, env=env, start_new_session=True)
 
 
-def _stop(process: subprocess.Popen[bytes]) -> None:
+def _stop(process: subprocess.Popen[Any]) -> None:
     with suppress(ProcessLookupError):
         os.killpg(process.pid, signal.SIGKILL)
     process.wait(10)

@@ -87,7 +87,7 @@ def environment(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.mark.cluster
 @pytest.mark.horovod
-@pytest.mark.timeout(3600)
+@pytest.mark.timeout(10_800)
 def test_the_whole_road_from_a_packed_environment(source: Path, environment: Path, tmp_path: Path) -> None:
     """All nine jobs by spark-submit, the training's two ranks on executors; tables as in local mode, bit for bit."""
     ranks = {"ranks": 2, "comm": "horovod", "reader": "petastorm"}
