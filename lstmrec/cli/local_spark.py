@@ -70,7 +70,9 @@ class _Stopping:
         return self.spark
 
     def __exit__(self, *_: object) -> None:
-        self.spark.stop()
+        from lstmrec.store.session import apart
+
+        apart(self.spark.stop)
 
 
 def chosen(environ: Mapping[str, str]) -> bool:

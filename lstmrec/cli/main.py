@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import signal
 import sys
+import threading
 import traceback
 from collections.abc import Sequence
 from typing import Any
@@ -28,6 +29,7 @@ from lstmrec.cli.status import status
 from lstmrec.cli.tune import tune
 from lstmrec.contracts.errors import LstmrecError, of_system
 
+_ENDED = threading.Event()
 _STOPPED = "stopped; run again to go on from the last whole table"
 app = typer.Typer(
     help="An event log becomes a ranked list for every user. Start with: lstmrec run --config conf/demo.yaml",
@@ -56,6 +58,7 @@ def main(argv: Sequence[str] | None = None) -> None:
 def call(argv: list[str]) -> int:
     """Run a command line; returns its exit code and prints errors to stderr."""
     debug = "--debug" in argv
+    _ENDED.clear()
     signal.signal(signal.SIGTERM, _terminated)
     try:
         result: Any = app([a for a in argv if a != "--debug"], prog_name="lstmrec", standalone_mode=False)
@@ -68,6 +71,8 @@ def call(argv: list[str]) -> int:
     except BrokenPipeError:  # `lstmrec status | head`
         return 0
     except Exception as error:
+        if _ENDED.is_set():  # what broke on the way out is no bug
+            return _fail(_STOPPED, 128 + signal.SIGTERM, debug)
         if isinstance(error, OSError) and (found := of_system(error)) is not None:
             return _fail(f"{found}\n  exit   {found.exit_code}", found.exit_code, debug)
         if hasattr(error, "show") and hasattr(error, "exit_code"):  # typer's own: a bad option or a missing one
@@ -87,6 +92,7 @@ def _fail(text: str, code: int, debug: bool) -> int:
 
 
 def _terminated(number: int, frame: Any) -> None:
+    _ENDED.set()
     raise SystemExit(128 + number)
 
 

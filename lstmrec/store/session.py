@@ -5,9 +5,12 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 
+from pyspark import SparkContext
 from pyspark.errors import PySparkAttributeError, PySparkNotImplementedError
 from pyspark.sql import SparkSession
 
@@ -53,7 +56,7 @@ def session(app: str = "lstmrec") -> Iterator[SparkSession]:
         yield spark
     finally:
         if found is None:
-            spark.stop()
+            apart(spark.stop)
         else:
             for key, value in before.items():
                 if value is None:
@@ -69,6 +72,30 @@ def told(spark: SparkSession, job: str, what: str = "") -> None:
         spark.sparkContext.setJobGroup(f"lstmrec {job}", f"{job}: {what}" if what else job)
     except (PySparkAttributeError, PySparkNotImplementedError):
         return
+
+
+def apart(act: Callable[[], object], patience_s: float | None = None) -> None:
+    """Do it in a thread of its own, which has a connection to the JVM of its own: a signal may have cut short the
+    answer that was under way on this one, and the next answer read from it is of another question (seen)."""
+    thread = threading.Thread(target=act, daemon=True)
+    thread.start()
+    thread.join(patience_s)
+
+
+def halt(job: str, patience_s: float = 10.0) -> None:
+    """Have Spark leave off what it does for a job that was stopped, so that it writes no more."""
+    context = getattr(SparkContext, "_active_spark_context", None)  # known to Python, without asking the JVM
+    if context is None:
+        return
+
+    def cancel() -> None:
+        with suppress(Exception):  # on the way out: the JVM may be gone
+            context.cancelJobGroup(f"lstmrec {job}")
+            until = time.monotonic() + patience_s
+            while context.statusTracker().getActiveJobsIds() and time.monotonic() < until:
+                time.sleep(0.05)
+
+    apart(cancel, patience_s)
 
 
 def parallelism(spark: SparkSession) -> int:

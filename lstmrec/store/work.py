@@ -12,7 +12,7 @@ from lstmrec import files, versions
 from lstmrec.contracts import manifest as manifests
 from lstmrec.store import layout
 from lstmrec.store.commit import Ticket
-from lstmrec.store.session import told
+from lstmrec.store.session import halt, told
 
 
 @dataclass(frozen=True)
@@ -54,6 +54,9 @@ def desk(ticket: Ticket) -> Iterator[Desk]:
     place = files.join(ticket.root, "_work", ticket.job, versions.new_version(ticket.skip_key))
     try:
         yield Desk(place)
+    except (SystemExit, KeyboardInterrupt):
+        halt(ticket.job)
+        raise
     finally:
         for folder in [place, *ticket.unsealed]:
             if not files.exists(files.join(folder, manifests.NAME)):

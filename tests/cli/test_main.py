@@ -5,6 +5,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 
 import pytest
 import typer
@@ -78,6 +79,25 @@ def test_interrupts_are_130(verb, capsys):
     verb(act)
     assert main.call(["act"]) == 130
     assert "run again" in capsys.readouterr().err
+
+
+def test_what_breaks_on_the_way_out_of_a_terminated_run_is_no_bug(verb, capsys):
+    def act() -> None:
+        try:
+            os.kill(os.getpid(), signal.SIGTERM)
+            time.sleep(5)
+        finally:
+            raise KeyError("p")
+
+    before = signal.getsignal(signal.SIGTERM)
+    try:
+        verb(act)
+        assert main.call(["act"]) == 143
+        assert capsys.readouterr().err == main._STOPPED + "\n"
+        verb(lambda: {}["p"])
+        assert main.call(["act"]) == 1, "a run of later"
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 @pytest.mark.parametrize("argv", [["nonsense"], ["show-user"], ["run", "--config"], ["run"]])

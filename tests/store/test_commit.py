@@ -1,3 +1,5 @@
+import threading
+import time
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +12,7 @@ from lstmrec.contracts.errors import DataError
 from lstmrec.store import checks
 from lstmrec.store.commit import Ticket, commit, stage
 from lstmrec.store.read import read
+from lstmrec.store.session import told
 from lstmrec.store.work import desk
 
 VOCABULARY = "feature string, value string, id int, count bigint"
@@ -156,3 +159,25 @@ def test_a_desk_leaves_what_is_sealed_when_a_job_is_stopped(tmp_path: Path, monk
         versions.seal(t.root, sealed)
         raise SystemExit(143)
     assert versions.current(t.root, tables.VOCABULARY).version == "v1"
+
+
+def test_what_spark_does_for_a_stopped_job_ends(spark: Any, tmp_path: Path) -> None:
+    """Or it would write on into the folder that the desk clears."""
+    ended = threading.Event()
+
+    def act() -> None:
+        told(spark, "clean", "for ever")
+        try:
+            spark.range(10**15).selectExpr("sum(sin(id))").collect()
+        except Exception:
+            ended.set()
+
+    thread = threading.Thread(target=act, daemon=True)
+    thread.start()
+    tracker = spark.sparkContext.statusTracker()
+    while not tracker.getActiveJobsIds():
+        time.sleep(0.05)
+    with pytest.raises(SystemExit), desk(Ticket(str(tmp_path), "clean", 1, "k" * 64, "now")):
+        raise SystemExit(143)
+    assert ended.wait(30) and not tracker.getActiveJobsIds()
+    assert spark.range(3).count() == 3
