@@ -10,6 +10,7 @@ import pyarrow as pa
 import pyarrow.dataset as ds
 
 from lstmrec import files, versions
+from lstmrec.contracts import tables
 from lstmrec.contracts.errors import DataError
 from lstmrec.contracts.manifest import Manifest
 
@@ -29,18 +30,38 @@ def select(root: str, manifest: Manifest, columns: Sequence[str], where: Any = N
     DataError D825 names a file that is missing or damaged, by the checksums that Spark writes with each page too.
     """
     out: list[dict[str, Any]] = []
-    for partition, paths in _groups(root, manifest, parts):
-        fixed = {k: v for k, v in partition.items() if k in columns}
-        for batch in _read(paths, columns, where):
-            out += [row | fixed for row in batch.to_pylist()]
+    for link, mine in _links(root, manifest, where):
+        for partition, paths in _groups(root, link, parts):
+            fixed = {k: v for k, v in partition.items() if k in columns}
+            for batch in _read(paths, columns, mine):
+                out += [row | fixed for row in batch.to_pylist()]
     return out
 
 
 def batches(root: str, manifest: Manifest, columns: Sequence[str], where: Any = None,
             parts: Parts | None = None) -> Iterator[pa.RecordBatch]:  # fmt: skip
     """The same a batch at a time, without partition columns: memory holds no table."""
-    for _, paths in _groups(root, manifest, parts):
-        yield from _read(paths, columns, where)
+    for link, mine in _links(root, manifest, where):
+        for _, paths in _groups(root, link, parts):
+            yield from _read(paths, columns, mine)
+
+
+def _links(root: str, manifest: Manifest, where: Any) -> Iterator[tuple[Manifest, Any]]:
+    """A version and those that it goes on from (`Table.grows`), newest first; each with `where` for the rows of it that
+    still count: of each value those of the newest version that has any."""
+    contract = tables.table(manifest.table)
+    chain = manifest.facts.get("chain", ()) if contract.grows else ()
+    seen: set[Any] = set()
+    for link in [manifest, *(versions.load(root, contract, v) for v in reversed(chain))]:
+        mine = where
+        if seen:
+            others = ~ds.field(contract.grows).isin(sorted(seen))
+            mine = others if where is None else where & others
+        yield link, mine
+        if link.version != (chain[0] if chain else manifest.version):
+            for _, paths in _groups(root, link, None):
+                for batch in _read(paths, [contract.grows], None):
+                    seen |= set(batch.column(0).unique().to_pylist())
 
 
 def _groups(root: str, manifest: Manifest, parts: Parts | None) -> Iterator[tuple[dict[str, str], list[str]]]:

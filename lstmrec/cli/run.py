@@ -17,6 +17,8 @@ from rich.text import Text
 from lstmrec import files, versions
 from lstmrec.cli import shown
 from lstmrec.cli.doctor import versions_fit
+from lstmrec.cli.flows import FLOWS, days, jobs, selection
+from lstmrec.cli.flows import JOBS as JOBS  # what others ask this module for
 from lstmrec.cli.local_spark import Sessions
 from lstmrec.cli.lock import locked
 from lstmrec.cli.options import ConfigFiles, Overrides, config_of
@@ -26,34 +28,49 @@ from lstmrec.contracts import tables
 from lstmrec.contracts.errors import ConfigError, ResourceError
 from lstmrec.store.observe import Observer
 
-JOBS = ("clean", "split", "normalise", "profile", "sequence", "train", "score", "evaluate", "report")
-
 
 def run(
     config: ConfigFiles,
     set_: Overrides = None,
+    flow: Annotated[str | None, typer.Option("--flow", help="evaluate, refit or daily")] = None,
+    as_of: Annotated[str | None, typer.Option("--as-of", metavar="D[..D2]", help="a day or an instant that counts as "
+                     "now; D1..D2: one walk a day, in order")] = None,
     from_: Annotated[str | None, typer.Option("--from", metavar="JOB", help="first job to walk")] = None,
     to: Annotated[str | None, typer.Option("--to", metavar="JOB", help="last job to walk")] = None,
     only: Annotated[str | None, typer.Option("--only", metavar="JOB", help="this job alone")] = None,
     force: Annotated[bool, typer.Option("--force", help="run jobs even if nothing changed")] = False,
-    log: Annotated[
-        str | None,
-        typer.Option(
-            "--log-json", metavar="FILE", help="JSON lines of what happens, added to FILE, or `stderr`; as operate.log"
-        ),
-    ] = None,
-) -> None:
-    """Walk the jobs from raw events to lists, metrics and the report, and publish."""
-    chosen = selection(from_, to, only)
+    log: Annotated[str | None, typer.Option("--log-json", metavar="FILE", help="JSON lines of what happens, added to "
+                   "FILE, or `stderr`; as operate.log")] = None,
+) -> None:  # fmt: skip
+    """Walk the jobs from raw events to lists, metrics and the report, and publish. Flow evaluate holds events out and
+    judges by them; refit trains on all; daily takes in what is new, and judges what was published."""
     if misfits := versions_fit():
         raise ResourceError("R010", f"versions that do not fit: {'; '.join(misfits)}", hint="lstmrec doctor says more")
-    conf = config_of(config, [*(set_ or []), *([f"operate.log={json.dumps(log)}"] if log else [])])
+    if flow is not None and flow not in FLOWS:
+        raise ConfigError("C034", f"--flow {flow!r} is none", hint=f"one of {', '.join(FLOWS)}")
+    sets = [*(set_ or []), *([f"flow={flow}"] if flow else []), *([f"operate.log={json.dumps(log)}"] if log else [])]
+    every = [config_of(config, [*sets, *at]) for at in ([[f"as_of={d}"] for d in days(as_of)] if as_of else [[]])]
+    chosen = selection(from_, to, only, jobs(every[0]))
     console = Console(highlight=False, soft_wrap=True)
-    name = new_run(conf)
-    with observed(conf, name) as observer, locked(conf.root, name):
-        console.print(Text(f"run {name}  {', '.join(config)} -> {conf.root} · now is {conf.as_of} · seed {conf.seed}"))
+    name = new_run(every[0])
+    with locked(every[0].root, name):
+        for number, conf in enumerate(every):
+            one(conf, config, chosen, force, console, new_run(conf) if number else name)
+
+
+def one(conf: Config, config: list[str], chosen: tuple[str, ...], force: bool, console: Console, name: str) -> None:
+    """One walk, under the lock; name: its number."""
+    flow = "" if conf.flow == "evaluate" else f" · {conf.flow}"
+    said = f"run {name}  {', '.join(config)} -> {conf.root} · now is {conf.as_of}{flow} · seed {conf.seed}"
+    console.print(Text(said))
+    with observed(conf, name) as observer:
+        if conf.flow == "daily":
+            from lstmrec.store.daily.fitted import served
+
+            last = served(conf.root).version  # not one that no gate has let through
+            versions.append(conf.root, tables.BUNDLE.name, last)
         walk(conf, chosen, force, console, name, observer)
-        if "report" in chosen:
+        if chosen[-1] == jobs(conf)[-1]:
             finish(conf, console, observer)
 
 
@@ -68,21 +85,6 @@ def observed(conf: Config, run: str) -> Iterator[Observer]:
         observer.run_ended(time.monotonic() - started, error)
         raise
     observer.run_ended(time.monotonic() - started)
-
-
-def selection(from_: str | None, to: str | None, only: str | None) -> tuple[str, ...]:
-    """The jobs to walk; ConfigError C030 for a name that is none, or an empty range."""
-    for option, value in (("--from", from_), ("--to", to), ("--only", only)):
-        if value is not None and value not in JOBS:
-            raise ConfigError("C030", f"{option} {value!r} is no job", hint=f"one of {', '.join(JOBS)}")
-    if only is not None:
-        if from_ or to:
-            raise ConfigError("C030", "--only stands alone, without --from and --to")
-        return (only,)
-    first, last = JOBS.index(from_ or JOBS[0]), JOBS.index(to or JOBS[-1])
-    if first > last:
-        raise ConfigError("C030", f"--from {from_} comes after --to {to}", hint=f"the order is {', '.join(JOBS)}")
-    return JOBS[first : last + 1]
 
 
 def new_run(conf: Config) -> str:
@@ -103,13 +105,13 @@ def walk(conf: Config, chosen: tuple[str, ...], force: bool, console: Console, r
     from lstmrec.store import door
 
     observer = observer or Observer(conf, run)
-    counts = {"ok": 0, "skip": 0}
+    counts, walked = {"ok": 0, "skip": 0}, jobs(conf)
     started = time.monotonic()
     with Sessions() as sessions:
         for name in chosen:
             job: Any = importlib.import_module(f"lstmrec.jobs.{name}")
-            number = JOBS.index(name) + 1
-            place, begun = f"{number}/{len(JOBS)} ", time.monotonic()
+            number = walked.index(name) + 1
+            place, begun = f"{number}/{len(walked)} ", time.monotonic()
             observer.began(name, job)
             try:
                 already = None if force else door.done(job, conf)
@@ -131,7 +133,7 @@ def walk(conf: Config, chosen: tuple[str, ...], force: bool, console: Console, r
             observer.ended(name, job, outcome.state, outcome.seconds, outcome.manifest)
             say(console, door.line(name, outcome, place))
     seconds = time.monotonic() - started
-    hint = f"lstmrec show-user {shown.user_of(conf)}" if "report" in chosen else "lstmrec status"
+    hint = f"lstmrec show-user {shown.user_of(conf)}" if chosen[-1] == walked[-1] else "lstmrec status"
     console.print(Text(f"Done in {span(seconds)}: {tally(counts, 0)}.  Next: {hint}"))
     return counts
 
@@ -150,6 +152,10 @@ def finish(conf: Config, console: Console, observer: Observer | None = None) -> 
     console.print(Text(f"published: {sum(g.level == 'pass' for g in gates)} of {len(gates)} gates passed"))
     if observer:
         observer.tell("published")
+    if conf.flow != "evaluate":
+        shown.example(conf, console)
+        print(json.dumps(shown.served(conf)), flush=True)
+        return
     copies.place(conf.root, versions.current(conf.root, tables.REPORT))
     shown.example(conf, console)
     shown.leaderboard(conf, console)

@@ -132,6 +132,18 @@ def verdict(conf: Config) -> dict[str, Any]:
     return out | {key: value for key, value in facts.items() if key.startswith("beats_")}
 
 
+def served(conf: Config) -> dict[str, Any]:
+    """The last line of a run without a hold-out: what was published, and how the lists of before were judged."""
+    lists = versions.current(conf.root, tables.RECOMMENDATIONS)
+    out: dict[str, Any] = {"flow": conf.flow, "as_of": conf.as_of, "lists": lists.version,
+                           "users_scored": summary.users_scored(lists, model_of(conf))}  # fmt: skip
+    if conf.flow == "daily":
+        facts = versions.current(conf.root, tables.JUDGED).facts
+        k, ours = facts["k"], facts["days"].get(model_of(conf), {})
+        out |= {"users_judged": facts["users"], f"ndcg_{k}": ours.get(f"ndcg_{k}"), "judged_since": facts["since"]}
+    return out
+
+
 def when(time: int | None) -> str:
     """Microseconds as a UTC minute."""
     return "" if time is None else datetime.fromtimestamp(time / 1e6, UTC).strftime("%Y-%m-%d %H:%M")

@@ -12,6 +12,7 @@ from lstmrec.config import blends
 from lstmrec.config.base import Section
 from lstmrec.config.clean import CleanConfig
 from lstmrec.config.evaluate import EvaluateConfig, ReportConfig
+from lstmrec.config.flow import DailyConfig, Flow, without_holdout
 from lstmrec.config.normalise import NormaliseConfig
 from lstmrec.config.operate import OperateConfig
 from lstmrec.config.profile import ProfileConfig
@@ -28,6 +29,10 @@ class Config(Section):
     root: str = Field(description="folder of the run's tables; never inside a source")
     as_of: str = Field(description="the UTC instant that counts as now, e.g. 2018-01-01T00:00:00Z")
     seed: int = Field(1, ge=0, description="every hash and every random choice starts here")
+    flow: Flow = Field(
+        "evaluate", description="evaluate: s1 to s9 with a hold-out. refit: the same on every event, for as many "
+        "steps as the evaluated bundle's best epoch took. daily: what is new, by what the bundle was fitted with"
+    )  # fmt: skip
     clean: CleanConfig
     split: SplitConfig = SplitConfig()
     normalise: NormaliseConfig = NormaliseConfig()
@@ -40,6 +45,7 @@ class Config(Section):
     report: ReportConfig = ReportConfig()
     publish: PublishConfig = PublishConfig()
     operate: OperateConfig = OperateConfig()
+    daily: DailyConfig = DailyConfig()
 
     @field_validator("as_of")
     @classmethod
@@ -64,6 +70,8 @@ class Config(Section):
 
     @model_validator(mode="after")
     def _parts_agree(self) -> Config:
+        if (self.flow == "evaluate") == (self.split.by == "nothing"):
+            raise ValueError(f"split.by: {self.split.by} and flow: {self.flow} do not go together")
         clock = self.clean.events.time is not None
         asks = []
         if self.split.by == "time":
@@ -131,6 +139,18 @@ class Config(Section):
             raise ValueError(
                 f"score.mode update goes on from what was served: --set score.roles=[serve], not {s.roles}"
             )
+
+    @model_validator(mode="wrap")
+    @classmethod
+    def _of_its_flow(cls, data: Any, handler: Any) -> Config:
+        """A config says what `evaluate` does; refit and daily are derived from it, once it is known to be sound."""
+        if isinstance(data, dict) and (flow := data.get("flow", "evaluate")) in ("refit", "daily"):
+            by = data.get("split", {}).get("by") if isinstance(data.get("split", {}), dict) else None
+            if by != "nothing":
+                plain: Config = handler(data | {"flow": "evaluate"})
+                data = without_holdout(plain.model_dump(mode="json"), flow) | {"flow": flow}
+        made: Config = handler(data)
+        return made
 
     @property
     def as_of_us(self) -> int:

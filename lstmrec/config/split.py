@@ -58,7 +58,9 @@ class ItemHoldout(Section):
 class SplitConfig(Section):
     """How the hold-out is made. By time: N days, instants, or shares of the events, one of them for each cut."""
 
-    by: Literal["time", "leave_last"] = Field("time", description="a global cut, or each user's last events")
+    by: Literal["time", "leave_last", "nothing"] = Field(
+        "time", description="a global cut, or each user's last events; nothing is held out by flows refit and daily"
+    )  # fmt: skip
     test_days: int = Field(28, ge=1, description="by time: events of the last N x 24 h before as_of are test")
     validation_days: int = Field(28, ge=1, description="by time: the N x 24 h before those are validation")
     test_from: Instant | None = Field(None, description="by time: test begins at this instant (for test_days)")
@@ -79,6 +81,12 @@ class SplitConfig(Section):
         cuts = [f"{role}_{how}" for role in ("test", "validation") for how in ("days", "from", "share")]
         given = [k for k in cuts if k in self.model_fields_set and getattr(self, k) is not None]
         timed = [k for k in given if not k.endswith("days")]
+        if self.by == "nothing":
+            if extra := sorted(self.model_fields_set - {"by", "labels"}):
+                known = type(self).model_fields
+                if wrong := [k for k in extra if getattr(self, k) != known[k].default]:
+                    raise ValueError(f"by: nothing holds nothing out, so it cannot have {', '.join(wrong)}")
+            return self
         if self.by == "leave_last":
             asks = timed + (["gap_days"] if self.gap_days else [])
             asks += ["items.new_from"] if self.items and self.items.new_from else []
@@ -100,6 +108,8 @@ class SplitConfig(Section):
     @property
     def summary(self) -> str:
         """The rule in a few words, for reports."""
+        if self.by == "nothing":
+            return "nothing held out"
         if self.by == "leave_last":
             words = f"leave the last {self.last} out"
         else:

@@ -58,6 +58,8 @@ class TrainConfig(Section):
                         "that divides this")  # fmt: skip
     batch: int = Field(32, ge=1, description="sequences a step over all ranks; a multiple of shards")
     epochs: int = Field(40, ge=1, description="at most")
+    steps: int | None = Field(None, ge=1, description="stop after so many steps, at the rates of `epochs` epochs; "
+                              "filled in by flow refit; null: by epochs")  # fmt: skip
     patience: int = Field(5, ge=1, description="epochs without a better validation NDCG@10 before it stops")
     precision: Literal["auto", "fp32", "bf16"] = Field("auto", description="auto: on a GPU that has bf16 the net "
                 "by autocast, the loss's products on CPUs too; bf16: the same, or an error")  # fmt: skip

@@ -42,7 +42,8 @@ EVENTS = Table(
         Column("weight", "bigint", True, "weight of the event's type in units of 2^-20; null = 1"),
         Column("session", "string", True, "the source's session, or the 0-based number of the user's session"),
     ),
-    key=("user_id", "item_id", *EVENT_ORDER), order=EVENT_ORDER, cluster=("user_id",), invariants=(_ORDERED,), minor=1,
+    key=("user_id", "item_id", *EVENT_ORDER), order=EVENT_ORDER, cluster=("user_id",), grows="user_id",
+    invariants=(_ORDERED,), minor=1,
     doc="cleaned events: one row is one thing a user did",
 )  # fmt: skip
 
@@ -105,7 +106,7 @@ SPLIT = Table(
         Column("index", "int", doc="0-based place in the user's whole history, by the total order, without what the "
                "split withholds"),
     ),
-    key=("user_id", "index"), order=("index",), cluster=("user_id",),
+    key=("user_id", "index"), order=("index",), cluster=("user_id",), grows="user_id",
     invariants=(_ORDERED, ("role", "role IN ('train', 'context', 'validation', 'test')"), ("index", "index >= 0")),
     minor=1, doc="events with their role; the history of a role is every event of an earlier role (HISTORY)",
 )  # fmt: skip

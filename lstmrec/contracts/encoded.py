@@ -75,6 +75,7 @@ WINDOWS = Table(
         Column("history", "int", doc="events of the user before the role's cut"),
     ),
     key=("user_id", "role", "phase", "window"),
+    grows="user_id",
     invariants=(("range", "start >= 0 AND stop >= start AND stop <= history"),),
     doc="window boundaries: a user with no event has one empty window for serve",
 )
@@ -87,7 +88,7 @@ USER_PROFILES = Table(
         Column("raw", "array<double>", doc="numbers in the order of the config (names: facts.scalers); 0 for nothing"),
         Column("encoded", "array<float>", doc="signed log1p of raw, z-scored by train boundaries; facts.width numbers"),
     ),
-    key=("user_id", "boundary"), invariants=(("width", "size(raw) = size(encoded)"),),
+    key=("user_id", "boundary"), grows="user_id", invariants=(("width", "size(raw) = size(encoded)"),),
     doc="point-in-time behaviour aggregates at every window's start and at the whole history, as of the last event",
 )  # fmt: skip
 

@@ -133,4 +133,9 @@ METRICS = Table(
     doc="ranking metrics with intervals, and what lists show beyond hits",
 )
 
+JUDGED = Table(
+    "judged", METRICS.columns, key=METRICS.key,
+    doc="flow daily: lists that were published (role serve), by what users did from their as_of to this one",
+)  # fmt: skip
+
 REPORT = Table("report", (), doc="report.html, facts.json, metrics.json")

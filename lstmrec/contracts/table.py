@@ -30,7 +30,9 @@ class Table:
     key: columns whose values are unique together (empty: none). order: the columns rows are sorted by inside a group.
     invariants: name -> SQL that must hold for every row, checked in the one pass of `store.checks`. partitions:
     columns that become folders. cluster: columns whose rows of equal values lie in one file, sorted by them, then
-    `order`. major moves when old readers break, minor when a nullable column is added.
+    `order`. grows: a column, by whose values a version may hold the rows of some alone: `facts.chain` names the
+    versions before it that hold the others, oldest first, and of each value the newest rows count. major moves when old
+    readers break, minor when a nullable column is added.
     """
 
     name: str
@@ -40,6 +42,7 @@ class Table:
     invariants: tuple[tuple[str, str], ...] = ()
     partitions: tuple[str, ...] = ()
     cluster: tuple[str, ...] = ()
+    grows: str = ""
     major: int = 1
     minor: int = 0
     doc: str = ""

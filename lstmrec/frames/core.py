@@ -27,12 +27,12 @@ def fit_before_us(conf: CleanConfig, split: SplitConfig, as_of_us: int) -> int |
     """The instant (microseconds) that events to fit on lie before; null: all are (`all`), or, where nothing asks for a
     fit, no instant is known.
 
-    ConfigError C310 where something asks and the split has no first cut that is known here, C311 for an instant after
-    that cut, or for no instant.
+    Where nothing is held out it is as_of. ConfigError C310 where something asks and the split has no first cut that is
+    known here, C311 for an instant after that cut, or for no instant.
     """
     if conf.fit_before == ALL:
         return None
-    known = split.by == "time" and split.test_share is None and split.validation_share is None
+    known = split.by != "leave_last" and split.test_share is None and split.validation_share is None
     first = cuts(split, as_of_us).end("train") if known else None
     if conf.fit_before is None:
         if first is None and asks(conf):

@@ -22,12 +22,14 @@ CAUSES = ("gap", "held_item", "new_item")
 
 @dataclass(frozen=True)
 class Cuts:
-    """Instants in microseconds: where validation and test begin (null by position), as_of, and the gap before both."""
+    """Instants in microseconds: where validation and test begin (null by position), as_of, and the gap before both.
+    held: whether anything is held out; if not, every role ends at as_of."""
 
     validation: int | None
     test: int | None
     as_of: int
     gap: int = 0
+    held: bool = True
 
     def start(self, role: str) -> int | None:
         """Where the role's own events begin; null for train, and by position."""
@@ -35,6 +37,8 @@ class Cuts:
 
     def end(self, role: str) -> int | None:
         """Where what the role knows ends; null by position."""
+        if not self.held:
+            return self.as_of
         if self.validation is None or self.test is None:
             return None
         before = {"train": self.validation - self.gap, "validation": self.validation - self.gap,
@@ -44,8 +48,8 @@ class Cuts:
 
 def cuts(conf: SplitConfig, as_of_us: int, test_us: int | None = None, validation_us: int | None = None) -> Cuts:
     """The cuts of the config; test_us and validation_us: those that it gives as shares of the events."""
-    if conf.by == "leave_last":
-        return Cuts(None, None, as_of_us)
+    if conf.by != "time":
+        return Cuts(None, None, as_of_us, held=conf.by != "nothing")
     test = instant_us(conf.test_from) if conf.test_from else test_us
     test = as_of_us - conf.test_days * DAY_US if test is None else test
     validation = instant_us(conf.validation_from) if conf.validation_from else validation_us
@@ -62,9 +66,9 @@ def with_split(conf: SplitConfig, at: Cuts, seed: int, new_items: DataFrame | No
     everybody; an event without a time is as old as can be, so train. leave_last: of a user's n events the last
     min(last, n - 1) are test and, before them, as many as `last` and the one event that train keeps allow are
     validation: whoever has an event has one in train. Users held out have `context` where others have train.
-    tied: time, event id and position equal a neighbour's, so that only the row's hash put one before the other.
-    new_items (item_id): held back like the items of the hash. Events travel once, by user; everything is then read off
-    the one sorted run of each user.
+    Where nothing is held out every event is train. tied: time, event id and position equal a neighbour's, so that only
+    the row's hash put one before the other. new_items (item_id): held back like the items of the hash. Events travel
+    once, by user; everything is then read off the one sorted run of each user.
     """
 
     def split(frame: DataFrame) -> DataFrame:
@@ -77,7 +81,11 @@ def with_split(conf: SplitConfig, at: Cuts, seed: int, new_items: DataFrame | No
         tied = place.eqNullSafe(F.lag(place).over(mine)) | place.eqNullSafe(F.lead(place).over(mine))
         placed = frame.withColumn("_row", F.row_number().over(mine) - 1).withColumn("tied", tied)
         sure = conf.items is None and not at.gap  # that nothing is withheld: the row's number is the index
-        placed = placed.transform(_by_time(at, sure) if conf.by == "time" else _leave_last(conf, sure))
+        if at.held:
+            placed = placed.transform(_by_time(at, sure) if conf.by == "time" else _leave_last(conf, sure))
+        else:
+            none = F.lit(None).cast("string")
+            placed = placed.withColumns({"role": F.lit("train"), "withheld": none, "index": _index(sure)})
         role = F.when((F.col("role") == "train") & holdout.held_user(conf.users, seed), F.lit("context"))
         placed = placed.withColumn("role", role.otherwise(F.col("role")))
         flag = F.col("withheld").isNotNull().alias("_withheld")
@@ -94,6 +102,8 @@ def kept(split: DataFrame) -> DataFrame:
 def rule(conf: SplitConfig, at: Cuts) -> dict[str, str]:
     """Role -> how its events were chosen, in words."""
     held = f"; {conf.users.share:g} of users held out" if conf.users else ""
+    if not at.held:
+        return {"train": "every event", "serve": "every event"}
     if at.validation is None or at.test is None:
         last = f"each user's last {conf.last}"
         return {"train": f"all before, at least one{held}", "validation": f"{last} before test", "test": last,

@@ -10,13 +10,11 @@ from pyspark.sql import SparkSession
 from lstmrec.config.run import Config
 from lstmrec.contracts import tables
 from lstmrec.contracts.manifest import Manifest
-from lstmrec.frames import clean, conform, core, dedup, in_order, registers, verdicts
-from lstmrec.frames.names import kept
-from lstmrec.store import door, quarantine
-from lstmrec.store.commit import Ticket, commit, seal
-from lstmrec.store.quarantine import Judged, judged, judged_events
-from lstmrec.store.source import Opened, fingerprints, opened, readable
-from lstmrec.store.work import Desk, desk
+from lstmrec.frames import core, in_order, verdicts
+from lstmrec.store import daily, door, quarantine, sourced
+from lstmrec.store.commit import commit, seal
+from lstmrec.store.source import fingerprints, opened, readable
+from lstmrec.store.work import desk
 
 NEEDS = ()
 GIVES = (tables.REJECTS, tables.CORE, tables.ITEMS, tables.USERS, tables.EVENTS)
@@ -27,18 +25,24 @@ SPARK = True
 
 def sources(conf: Config) -> dict[str, str]:
     """What identifies the inputs, and the instant that what is fitted here lies before."""
+    if conf.flow == "daily":
+        return fingerprints(conf) | daily.clean.sources(conf)
     return fingerprints(conf) | {"fit_before": str(core.fit_before_us(conf.clean, conf.split, conf.as_of_us))}
 
 
 def run(spark: SparkSession, conf: Config) -> Manifest:
-    """Commits REJECTS, CORE, ITEMS, USERS, EVENTS. DataError D310 where too much is refused, D311 where nothing is
-    left."""
+    """Commits REJECTS, CORE, ITEMS, USERS, EVENTS; a day goes on from the one before. DataError D310 where too much is
+    refused, D311 where nothing is left."""
     t, c = door.ticket(sys.modules[__name__], conf), conf.clean
+    pinned = daily.fitted.of(conf.root) if conf.flow == "daily" else None
     with desk(t) as d:
-        items, users = _register(spark, conf, d, "items"), _register(spark, conf, d, "users")
+        if pinned and (last := daily.clean.yesterday(conf, pinned)):
+            return daily.clean.extend(spark, conf, t, d, last, pinned)
+        items, users = sourced.register(spark, conf, d, "items"), sourced.register(spark, conf, d, "users")
         source = opened(spark, c.events, "clean.events")
-        raw = _events(source, conf, t, items, users)
-        events, fitted = quarantine.settled(raw, conf, d)
+        raw = sourced.events(source, conf, t, items, users)
+        known = daily.clean.known(spark, conf, pinned) if pinned else None
+        events, fitted = quarantine.settled(raw, conf, d, known)
         quarantine.bearable(events, c, conf.as_of_us)
         only_known = c.users is not None and c.unknown_users == "reject"
         everybody = verdicts.everybody(verdicts.accepted(users.frame, tables.USERS), raw.frame, only_known)
@@ -54,34 +58,8 @@ def run(spark: SparkSession, conf: Config) -> Manifest:
                  "conflicts": events.refused.get("conflicting_event_id", 0),
                  "corrupt_files": list(source.corrupt_files),
                  "told": quarantine.told(events, people.rows_out)}  # fmt: skip
+        facts |= daily.clean.facts(spark, conf, pinned) if pinned else {}
         return seal(staged, t, tables.EVENTS, rows_in=events.rows, rows_rejected=events.lost, facts=facts)
-
-
-def _register(spark: SparkSession, conf: Config, d: Desk, name: str) -> Judged:
-    """The items or the users: one row an id."""
-    kind, contract = ("item", tables.ITEMS) if name == "items" else ("user", tables.USERS)
-    source = getattr(conf.clean, name)
-    if source is None:
-        return quarantine.nothing(spark, contract)
-    key, form = f"clean.{name}", registers.conform_items if name == "items" else registers.conform_users
-    rows = kept(opened(spark, source, key).frame, source.where, key)
-    ids = form(rows, source, conf.clean.unicode).transform(clean.judge_ids(kind, conf.clean))
-    ids = ids.transform(dedup.refuse_repeated(kind)).transform(verdicts.told)
-    return judged(source, key, rows, verdicts.verdict(ids, name), d)
-
-
-def _events(source: Opened, conf: Config, t: Ticket, items: Judged, users: Judged) -> Judged:
-    c = conf.clean
-    rows = kept(source.frame, c.events.where, "clean.events")
-    frame = conform.conform_events(rows, c.events, c.anonymous == "session")
-    frame = frame.transform(clean.judge_events(c, conf.as_of_us))
-    for kind, rule, known, table in (("item", c.unknown_items, items, tables.ITEMS),
-                                     ("user", c.unknown_users, users, tables.USERS)):  # fmt: skip
-        if rule == "reject":
-            frame = frame.transform(clean.refuse_unknown(kind, verdicts.accepted(known.frame, table)))
-    frame, whole = frame.transform(verdicts.told), bool(core.asks(c))
-    return judged_events(c.events, "clean.events", rows, lambda many: verdicts.verdict(
-        frame.transform(in_order.over_users(c, many)), "events", whole), t)  # fmt: skip
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
-from typing import Any
 
 from pyspark.sql import DataFrame, SparkSession
 
@@ -16,7 +15,7 @@ from lstmrec.contracts.manifest import Manifest
 from lstmrec.frames import catalogue, drift, normalise, scalers, tally, vocabulary
 from lstmrec.frames.catalogue import PRICE
 from lstmrec.frames.facts import Facts
-from lstmrec.store import collect, door, numbers
+from lstmrec.store import collect, daily, door, numbers
 from lstmrec.store.commit import commit
 from lstmrec.store.read import read
 from lstmrec.store.work import desk
@@ -26,10 +25,13 @@ GIVES = (tables.VOCABULARY, tables.SCALERS, tables.ENCODED_USERS, tables.ENCODED
 SECTIONS = ("seed", "normalise", "clean.items", "clean.users")
 VERSION = 3
 SPARK = True
+rows = collect.dicts
 
 
 def sources(conf: Config) -> dict[str, str]:
-    """What identifies the run whose ids are kept, if any."""
+    """What identifies the run whose ids are kept, if any; of a day what was fitted."""
+    if conf.flow == "daily":
+        return daily.normalise.sources(conf)
     root, grown = conf.normalise.grow_from, (tables.VOCABULARY, tables.ENCODED_ITEMS)
     return {f"grown:{t.name}": versions.current(root, t).fingerprint for t in grown} if root else {}
 
@@ -38,6 +40,8 @@ def run(spark: SparkSession, conf: Config) -> Manifest:
     """Commits VOCABULARY, SCALERS, ENCODED_USERS, ENCODED_ITEMS. ConfigError C331 for a rule of no feature, C332 where
     the ids of another shape of vocabulary are to grow."""
     t, c = door.ticket(sys.modules[__name__], conf), conf.normalise
+    if conf.flow == "daily":
+        return daily.normalise.made(spark, conf, t)
     split, items, users = (read(spark, conf.root, table) for table in NEEDS)
     old_words, old_items, first = None, None, FIRST
     if c.grow_from is not None:
@@ -57,10 +61,10 @@ def run(spark: SparkSession, conf: Config) -> Manifest:
         fitted = numbers.fit(made, numeric, c, d)
         facts = Facts(
             conf=c, attributes=attributes, grown_from=sources(conf),
-            sizes={r["feature"]: r for r in _rows(vocabulary.sizes(words))}, catalogue=_rows(catalogue.sizes(made))[0],
+            sizes={r["feature"]: r for r in rows(vocabulary.sizes(words))}, catalogue=rows(catalogue.sizes(made))[0],
             vectors=numbers.widths(made, conf.clean.items.vectors if conf.clean.items else ()),
             scalers=fitted.scalers, dropped=fitted.dropped, warned=fitted.warned,
-            drift=drift.indices(fitted.bins + _rows(drift.of_values(counted))) if c.drift else [],
+            drift=drift.indices(fitted.bins + rows(drift.of_values(counted))) if c.drift else [],
         )  # fmt: skip
         commit(words, t, tables.VOCABULARY, facts=facts.of_words())
         commit(scalers.table(spark.range(1).coalesce(1), facts.scalers), t, tables.SCALERS)
@@ -84,7 +88,3 @@ def _counted(conf: Config, split: DataFrame, users: DataFrame, seen: DataFrame, 
     if attributes:
         found = found.unionByName(vocabulary.user_counts(users, tally.active(split, conf.normalise), attributes))
     return found
-
-
-def _rows(frame: DataFrame) -> list[dict[str, Any]]:
-    return [r.asDict() for r in collect.rows(frame)]

@@ -12,7 +12,7 @@ from lstmrec.config.run import Config
 from lstmrec.contracts import tables
 from lstmrec.contracts.manifest import Manifest
 from lstmrec.frames import affinity, item_profiles, own_features, profiles, windows
-from lstmrec.store import door
+from lstmrec.store import daily, door
 from lstmrec.store.collect import rows
 from lstmrec.store.commit import commit
 from lstmrec.store.read import read
@@ -26,12 +26,20 @@ VERSION = 2
 SPARK = True
 
 
+def sources(conf: Config) -> dict[str, str]:
+    """Of a day: whose scalers are applied."""
+    return daily.profile.sources(conf) if conf.flow == "daily" else {}
+
+
 def run(spark: SparkSession, conf: Config) -> Manifest:
     """Commits WINDOWS (facts: left_out), ITEM_PROFILES, USER_PROFILES (facts: width, the numbers a boundary; scalers
     [[name, center, scale], ...], one a number)."""
     t = door.ticket(sys.modules[__name__], conf)
     split, cuts, users, vocabulary, items = (read(spark, conf.root, table) for table in NEEDS)
     tags = _tags(vocabulary, conf)
+    if conf.flow == "daily":
+        with desk(t) as d:
+            return daily.profile.made(spark, conf, t, d, tags)
     masks = affinity.masks(items, list(tags)) if tags else None
     names = profiles.names(conf.profile, list(tags.values()))
     own_features.columns(split, conf.profile.own)  # says at once what is wrong with them

@@ -12,14 +12,15 @@ from lstmrec.config.run import Config
 from lstmrec.config.train import TrainConfig
 from lstmrec.contracts import tables
 from lstmrec.contracts.manifest import Manifest, digest
-from lstmrec.store import door
+from lstmrec.store import daily, door, refit
 
 if TYPE_CHECKING:
     from lstmrec.training.export import TrainResult
 
 #: How the result is reached, not what it is: another number of ranks or another reader goes on with the same training.
+#: (`steps` is no such thing, but stands among the sources, so that a bundle without it keeps its key.)
 HOW = frozenset(("launch", "ranks", "hosts", "network", "comm", "reader", "device", "threads", "pin",
-                 "checkpoint_steps", "keep_checkpoints", "stall_s", "max_restarts", "cache_mb", "log_steps",
+                 "steps", "checkpoint_steps", "keep_checkpoints", "stall_s", "max_restarts", "cache_mb", "log_steps",
                  "tensorboard", "mlflow"))  # fmt: skip
 
 NEEDS = (tables.ENCODED_ITEMS, tables.SEQUENCES)
@@ -27,6 +28,7 @@ GIVES = (tables.BUNDLE,)
 SECTIONS = ("seed", "sequence", *(f"train.{key}" for key in TrainConfig.model_fields if key not in HOW))
 VERSION = 3
 SPARK = False
+sources = refit.sources
 
 
 def run(spark: Any, conf: Config) -> Manifest:
@@ -36,7 +38,7 @@ def run(spark: Any, conf: Config) -> Manifest:
 
     ticket = door.ticket(sys.modules[__name__], conf)
     work = files.join(conf.root, "_work", "train", ticket.skip_key[:12])
-    result = start(conf, work)
+    result = start(refit.frozen(conf, refit.evaluated(conf)) if conf.flow == "refit" else conf, work)
 
     version = versions.new_version(ticket.skip_key)
     place = versions.folder(conf.root, tables.BUNDLE.name, version)
@@ -60,8 +62,9 @@ def _facts(conf: Config, result: TrainResult) -> dict[str, Any]:
     told["positions/s"] = f"{result.positions / max(result.seconds, 1e-9):,.0f}"
     told["starved"] = f"{result.waited / max(result.seconds, 1e-9):.1%}"
     items = versions.current(conf.root, tables.ENCODED_ITEMS).fingerprint
-    return {"best_epoch": result.best_epoch, "epochs": result.epochs, "steps": result.steps, "ndcg_10": result.ndcg,
-            "hr_10": result.hr, "items": items, "told": told}  # fmt: skip
+    known = {"flow": conf.flow, "fitted": daily.fitted.now(conf.root)}
+    return {**known, "best_epoch": result.best_epoch, "epochs": result.epochs, "steps": result.steps,
+            "ndcg_10": result.ndcg, "hr_10": result.hr, "items": items, "told": told}  # fmt: skip
 
 
 def main(argv: Sequence[str] | None = None) -> int:

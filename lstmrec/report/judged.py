@@ -8,13 +8,17 @@ from typing import Any
 from lstmrec.config.blends import FITTED, JUDGED
 from lstmrec.config.recommenders import Blend
 from lstmrec.config.run import Config
+from lstmrec.contracts.errors import ConfigError
 from lstmrec.contracts.manifest import Manifest
 from lstmrec.report import summary
 
 
 def scored(conf: Config, lists: Manifest) -> tuple[list[tuple[str, str]], str | None]:
     """(recommender, role) of the lists of validation and test, and the name of the popularity lists among them: what is
-    no surprise to `serendipity`. lists: the manifest of RECOMMENDATIONS."""
+    no surprise to `serendipity`. lists: the manifest of RECOMMENDATIONS. ConfigError C801 where nothing is held out."""
+    if conf.flow != "evaluate":
+        raise ConfigError("C801", f"flow {conf.flow} holds nothing out to evaluate by", "job evaluate",
+                          "a day's lists are judged by the job judge: lstmrec run --flow daily")  # fmt: skip
     found = sorted({(f.partition["recommender"], f.partition["role"]) for f in lists.files})
     names = [pair for pair in found if pair[1] in ("validation", "test")]
     popular = [r.name for r in conf.score.recommenders if r.kind == "popularity"]

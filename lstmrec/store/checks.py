@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
@@ -45,14 +46,10 @@ def check(frame: DataFrame, contract: Table, *, keys: bool = True) -> Checked:
     """
     nulls = [(c.name, F.col(f"`{c.name}`").isNull()) for c in contract.columns if not c.nullable]
     broken = [(name, ~F.coalesce(F.expr(sql), F.lit(False))) for name, sql in contract.invariants]
-    hashed = F.xxhash64(*canonical(contract))
     per_file = (
         frame.groupBy(F.input_file_name().alias("__file"))
         .agg(
-            F.count(F.lit(1)).alias("__rows"),
-            # In halves, whose sums no file overflows: adding decimals costs as much as the rest of the pass.
-            F.sum(F.shiftright(hashed, 32)).alias("__high"),
-            F.sum(hashed.bitwiseAND(F.lit(_LOW))).alias("__low"),
+            *_sums(contract),
             *[F.count_if(condition).alias(f"null:{name}") for name, condition in nulls],
             *[F.count_if(condition).alias(f"law:{name}") for name, condition in broken],
         )
@@ -70,9 +67,34 @@ def check(frame: DataFrame, contract: Table, *, keys: bool = True) -> Checked:
         repeated = _repeated(frame, contract)
         if repeated:
             raise DataError("D112", f"key {contract.key} repeats", f"table {contract.name}", f"first: {repeated}")
-    total = sum((int(row["__high"]) << 32) + int(row["__low"]) for row in per_file if row["__rows"])
     rows = {row["__file"]: int(row["__rows"]) for row in per_file}
-    return Checked(rows, f"{sum(rows.values())}:{total % (1 << 128):032x}")
+    return Checked(rows, _told(per_file))
+
+
+def fingerprint(frame: DataFrame, contract: Table) -> str:
+    """That of rows which need no check."""
+    return _told(frame.agg(*_sums(contract)).collect())
+
+
+def moved(was: str, gone: str, came: str) -> str:
+    """The fingerprint of rows of which some have gone and others come: sums can be added up."""
+    rows, total = 0, 0
+    for print_, sign in ((was, 1), (gone, -1), (came, 1)):
+        many, _, summed = print_.partition(":")
+        rows, total = rows + sign * int(many), total + sign * int(summed, 16)
+    return f"{rows}:{total % (1 << 128):032x}"
+
+
+def _sums(contract: Table) -> list[Column]:
+    """In halves, whose sums no file overflows: adding decimals costs as much as the rest of the pass."""
+    hashed = F.xxhash64(*canonical(contract))
+    return [F.count(F.lit(1)).alias("__rows"), F.sum(F.shiftright(hashed, 32)).alias("__high"),
+            F.sum(hashed.bitwiseAND(F.lit(_LOW))).alias("__low")]  # fmt: skip
+
+
+def _told(found: Sequence[Any]) -> str:
+    total = sum((int(row["__high"]) << 32) + int(row["__low"]) for row in found if row["__rows"])
+    return f"{sum(int(row['__rows']) for row in found)}:{total % (1 << 128):032x}"
 
 
 def _repeated(frame: DataFrame, contract: Table) -> str:

@@ -122,8 +122,14 @@ def commit(frame: DataFrame, ticket: Ticket, contract: Table, *, rows_in: int | 
 
 
 def seal(staged: Staged, ticket: Ticket, contract: Table, *, rows_in: int | None = None, rows_rejected: int = 0,
-         facts: Mapping[str, Any] | None = None, keys: bool = True) -> Manifest:  # fmt: skip
-    """Verify a staged version from what was written, and seal it; what lay apart is removed."""
+         facts: Mapping[str, Any] | None = None, keys: bool = True, onto: tuple[str, str] | None = None
+         ) -> Manifest:  # fmt: skip
+    """Verify a staged version from what was written, and seal it; what lay apart is removed.
+
+    onto: of a version that holds what moved alone, the fingerprint of the one it goes on from and that of the rows of
+    it which count no more. The manifest then tells of all rows: its rows_out and fingerprint are those of a version
+    written whole; rows_in and rows_rejected are what the job says of the rows it read.
+    """
     checked = checks.Checked({}, "0:" + "0" * 32)
     if staged.sizes:
         told(staged.rows.sparkSession, ticket.job, f"checks of {contract.name}")
@@ -134,7 +140,11 @@ def seal(staged: Staged, ticket: Ticket, contract: Table, *, rows_in: int | None
     if set(rows) - set(sizes):
         raise DataError("D115", f"files were read that were not written: {sorted(set(rows) - set(sizes))[:3]}", place)
     out = sum(f.rows for f in listed)
-    if rows_in is not None and rows_in != out + rows_rejected:
+    print_ = checked.fingerprint
+    if onto is not None:
+        print_ = checks.moved(onto[0], onto[1], print_)
+        out = int(print_.partition(":")[0])
+    elif rows_in is not None and rows_in != out + rows_rejected:
         raise DataError("D114", f"{rows_in} rows in, {out} out and {rows_rejected} rejected: some are lost or doubled",
                         f"table {contract.name}")  # fmt: skip
     if staged.apart:
@@ -142,7 +152,7 @@ def seal(staged: Staged, ticket: Ticket, contract: Table, *, rows_in: int | None
     sealed = versions.seal(
         ticket.root,
         ticket.manifest(
-            contract, staged.version, fingerprint=checked.fingerprint, files=listed, rows_out=out,
+            contract, staged.version, fingerprint=print_, files=listed, rows_out=out,
             rows_in=out + rows_rejected if rows_in is None else rows_in, rows_rejected=rows_rejected,
             facts=dict(facts or {}), buckets=staged.buckets,
         ),

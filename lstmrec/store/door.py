@@ -62,8 +62,9 @@ def ticket(job: Any, conf: Config) -> Ticket:
     config = conf.section(*job.SECTIONS)
     sources = job.sources(conf) if hasattr(job, "sources") else {}
     contracts = {t.name: [t.major, t.minor] for t in job.GIVES}
+    flow = {"flow": conf.flow} if conf.flow == "daily" else {}  # refit is another config, not another way
     key = digest({"job": name(job), "version": job.VERSION, "parents": parents, "sources": sources,
-                  "config": conf.chosen(*job.SECTIONS), "contracts": contracts})  # fmt: skip
+                  "config": conf.chosen(*job.SECTIONS), "contracts": contracts} | flow)  # fmt: skip
     return Ticket(conf.root, name(job), job.VERSION, key, conf.as_of, parents | sources, config)
 
 

@@ -12,6 +12,7 @@ from lstmrec.config.run import Config
 from lstmrec.config.score import RUNGS
 from lstmrec.contracts import tables
 from lstmrec.contracts.manifest import Manifest
+from lstmrec.store.daily import judge
 
 #: Rungs of the ladder that the net itself filled.
 NET = tuple(rung for rung in RUNGS if "popularity" not in rung)
@@ -19,6 +20,8 @@ NET = tuple(rung for rung in RUNGS if "popularity" not in rung)
 PROTOCOL = ("split", "sequence", "score.filters")
 #: A population stability index above which people look; it stops nothing unless `publish.max_drift` says so.
 NOTABLE_DRIFT = 0.25
+#: Days before a day that its figure is held against.
+DAYS = 28
 
 
 @dataclass(frozen=True)
@@ -38,8 +41,12 @@ class Gate:
 
 def gates(conf: Config) -> list[Gate]:
     """Every gate over the newest versions: users scored once and by the net, rejects, drift, metrics there and of these
-    lists, baselines, the figure against what is live."""
+    lists, baselines, the figure against what is live. Without a hold-out: of the run that the bundle was judged by, or
+    of the lists that were published, by what users did since."""
     lists = versions.current(conf.root, tables.RECOMMENDATIONS)
+    if conf.flow != "evaluate":
+        own = [_judged_before(conf)] if conf.flow == "refit" else _judged_since(conf)
+        return [*_scored(conf, lists), *_by_the_net(conf, lists), _rejects(conf), *own]
     return [*_scored(conf, lists), *_by_the_net(conf, lists), _rejects(conf), *_drift(conf), *_metrics(conf, lists),
             *_fallen(conf)]  # fmt: skip
 
@@ -67,7 +74,8 @@ def _rejects(conf: Config) -> Gate:
     events = versions.current(conf.root, tables.EVENTS)
     refused: Mapping[str, Any] = events.facts.get("rejected", {})
     faults = sum(int(n) for reason, n in refused.items() if reason not in tables.CHOSEN)
-    share = faults / max(events.rows_in, 1)
+    today: Mapping[str, Any] = events.facts.get("today", {"rows": events.rows_in, "faults": faults})
+    share = today["faults"] / max(today["rows"], 1)
     limit = conf.clean.max_reject_share
     return Gate("rejected events", "pass" if share <= limit else "fail", f"{share:.2%}", f"at most {limit:.2%}",
                 "what the config leaves out (duplicates too) not counted")  # fmt: skip
@@ -95,6 +103,43 @@ def _metrics(conf: Config, lists: Manifest) -> list[Gate]:
         ours = max(test[r.name][f"ndcg_{k}"] for r in conf.score.recommenders if r.kind == "model" and r.name in test)
         out.append(Gate(f"NDCG@{k} against {kind}", "pass" if beaten else "warn", f"{ours:.4f}", f"above {best:.4f}",
                         "beaten" if beaten else "not beaten"))  # fmt: skip
+    return out
+
+
+def _judged_before(conf: Config) -> Gate:
+    """Whether the bundle that was fitted again was judged before: with its figures this one is published."""
+    bundle = versions.current(conf.root, tables.BUNDLE)
+    wanted = bundle.parents.get("refit")
+    found = versions.current(conf.root, tables.METRICS) if versions.log(conf.root, tables.METRICS.name) else None
+    ok = found is not None and wanted is not None and found.parents.get(tables.BUNDLE.name) == wanted
+    return Gate("judged on a hold-out", "pass" if ok else "fail", "by its run" if ok else "not",
+                "the run it was fitted again from", "refit what was evaluated last")  # fmt: skip
+
+
+def _judged_since(conf: Config) -> list[Gate]:
+    """NDCG of the published lists by what users did since, against the mean of the days before."""
+    found = versions.current(conf.root, tables.JUDGED)
+    if found.as_of != conf.as_of:
+        return [Gate("published lists", "fail", f"judged as of {found.as_of}", conf.as_of, "run the job judge")]
+    if not found.facts["users"]:
+        return [Gate("published lists", "warn", "0 users", "at least 1", "nobody who had a list did anything since")]
+    k, out = found.facts["k"], []
+    for name in (r.name for r in conf.score.recommenders if r.kind == "model"):
+        ours = found.facts["days"].get(name, {}).get(f"ndcg_{k}")
+        past = [m.facts["days"][name][f"ndcg_{k}"] for m in judge.earlier(conf, DAYS)
+                if name in m.facts["days"] and m.facts["k"] == k]  # fmt: skip
+        mean, drop = sum(past) / max(len(past), 1), conf.publish.max_daily_drop
+        ok = ours is not None and (drop is None or not past or ours >= mean * (1 - drop))
+        limit = "told, not judged" if drop is None or not past else f"at least {mean * (1 - drop):.4f}"
+        out.append(
+            Gate(
+                f"NDCG@{k} of {name} since {found.facts['since']}",
+                "pass" if ok else "fail",
+                "none" if ours is None else f"{ours:.4f}",
+                limit,
+                f"the mean of {len(past)} days is {mean:.4f}",
+            )
+        )
     return out
 
 

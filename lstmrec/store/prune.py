@@ -33,7 +33,8 @@ def old(root: str, keep: int) -> list[Old]:
     """Versions of every table that nothing points to, by table, then version.
 
     What stays: the `keep` newest of each table, what was published now and before, versions that a table of deltas is
-    made of, and whatever one of all these was made from (by fingerprint), so that it can still be explained.
+    made of, what a bundle was fitted with, and whatever one of all these was made from (by fingerprint), so that it can
+    still be explained.
     """
     there = {t.name: dict(_versions(root, t)) for t in tables.ALL}
     stay: set[tuple[str, str]] = set()
@@ -48,6 +49,7 @@ def old(root: str, keep: int) -> list[Old]:
         if found is None:  # gone, or damaged: then it is not for us to remove what may still be mended
             continue
         waiting += [(name, v) for v in found.facts.get("chain", ())]
+        waiting += found.facts.get("fitted", {}).items()  # of a bundle: the tables that days apply
         if "item_vectors" in found.facts:
             waiting.append((tables.ITEM_VECTORS.name, str(found.facts["item_vectors"])))
         waiting += [

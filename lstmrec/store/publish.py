@@ -11,6 +11,8 @@ from lstmrec.config.run import Config
 from lstmrec.contracts import tables
 from lstmrec.contracts.errors import DataError, GateError, ResourceError
 from lstmrec.store.gates import Gate, gates
+from lstmrec.store.published import numbered
+from lstmrec.store.published import publications as publications  # what others ask this module for
 
 #: What readers outside the road read. The lists go last: whoever sees a new list finds all that explains it.
 PUBLISHED = (
@@ -27,6 +29,10 @@ def publish(conf: Config) -> list[Gate]:
         raise GateError("G001", "; ".join(f"{g.name}: {g.figure}, limit {g.limit}, {g.said}" for g in failed),
                         conf.root, "nothing was published; mend it and run again")  # fmt: skip
     heads = {t.name: log[-1] for t in PUBLISHED if (log := versions.log(conf.root, t.name))}
+    if conf.flow == "daily":  # a day serves the bundle that was judged, with what was said of it
+        for kept in (tables.BUNDLE, tables.METRICS, tables.REPORT):
+            if live := versions.log(conf.root, kept.name, "live"):
+                heads[kept.name] = live[-1]
     _move(conf.root, heads)
     return found
 
@@ -52,16 +58,6 @@ def rollback(root: str, table: str | None = None) -> dict[str, str]:
     return before
 
 
-def publications(root: str) -> list[dict[str, str]]:
-    """Every publication (table -> version), oldest first."""
-    place = files.join(root, "_published")
-    return [entry for n in _numbered(place) if (entry := files.whole_json(files.join(place, n)))]
-
-
-def _numbered(place: str) -> list[str]:
-    return [n for n in files.names(place) if n.endswith(".json") and not n.startswith(".")]
-
-
 def _arrived(root: str, entry: Mapping[str, str]) -> bool:
     return all(versions.log(root, name, "live")[-1:] == [version] for name, version in entry.items())
 
@@ -70,7 +66,7 @@ def _move(root: str, heads: Mapping[str, str]) -> None:
     entries = publications(root)
     if not entries or entries[-1] != dict(heads):
         place = files.join(root, "_published")
-        path = files.join(place, f"{max((int(n[:-5]) for n in _numbered(place)), default=-1) + 1:06d}.json")
+        path = files.join(place, f"{max((int(n[:-5]) for n in numbered(place)), default=-1) + 1:06d}.json")
         if not files.create(path, json.dumps(dict(heads), sort_keys=True).encode()):
             raise ResourceError("R104", "another run published at the same time", path, "publish again")
     for name in (t.name for t in PUBLISHED if t.name in heads):

@@ -41,6 +41,14 @@ class Judged:
         return sum(self.refused.values())
 
 
+@dataclass(frozen=True)
+class Known:
+    """CORE as it was fitted, on events before an instant (microseconds; null: all, or none is known)."""
+
+    core: DataFrame
+    before: int | None
+
+
 def judged(source: Source, key: str, rows: DataFrame, verdict: DataFrame, desk: Desk) -> Judged:
     """Write the verdict once, accepted and refused rows in folders of their own, and count from read-back; the source
     is counted apart, so that a row lost or doubled on the way shows at the commit. Files that cannot be read are
@@ -51,10 +59,11 @@ def judged(source: Source, key: str, rows: DataFrame, verdict: DataFrame, desk: 
 
 
 def judged_events(source: Source, key: str, rows: DataFrame, verdict: Callable[[int], DataFrame],
-                  ticket: Ticket) -> Judged:  # fmt: skip
-    """As `judged`, written as EVENTS right away, refused rows apart from it. verdict: of how many buckets."""
+                  ticket: Ticket, counted: DataFrame | None = None) -> Judged:  # fmt: skip
+    """As `judged`, written as EVENTS right away, refused rows apart from it. verdict: of how many buckets. counted:
+    the rows of the source that are looked at, where these are not all."""
     with readable(source, key):
-        rows_in = collect.count(rows)
+        rows_in = collect.count(rows if counted is None else counted)
         many = layout.buckets(rows.sparkSession, rows_in)
         staged = stage(verdict(many), ticket, EVENTS, apart="_rejected", buckets=many)
         return Judged(staged.whole, rows_in, _reasons(staged.whole), staged, source=rows)
@@ -89,14 +98,15 @@ def nothing(spark: SparkSession, contract: Table) -> Judged:
     return Judged(spark.createDataFrame([], f"{contract.ddl}, {_VERDICT}"), 0, {})
 
 
-def settled(events: Judged, conf: Config, desk: Desk) -> tuple[Judged, iterate.Fitted]:
+def settled(events: Judged, conf: Config, desk: Desk, known: Known | None = None
+            ) -> tuple[Judged, iterate.Fitted]:  # fmt: skip
     """The verdict that wants the whole log: users set aside for their many events, then bots and the core.
 
     Both are rare, and neither reads the log where it is not asked for. What is fitted is a table, so that later events
-    can be judged by it without looking at the log again.
+    can be judged by it without looking at the log again: `known` is what was fitted on an earlier day.
     """
     c, spark = conf.clean, events.frame.sparkSession
-    before = core.fit_before_us(c, conf.split, conf.as_of_us)
+    before = known.before if known else core.fit_before_us(c, conf.split, conf.as_of_us)
     fitted = iterate.nobody(spark)
     if "over_cap" in events.refused:
         aside = F.coalesce(F.col("reject_reason") == "over_cap", F.lit(False))
@@ -105,9 +115,14 @@ def settled(events: Judged, conf: Config, desk: Desk) -> tuple[Judged, iterate.F
         frame = events.frame.where(~aside).unionByName(hot)
         events = replace(events, frame=frame, refused=_reasons(frame))
         fitted = replace(fitted, frame=outliers.as_fitted(hot))
-    if core.asks(c):
-        more = iterate.fit(events.frame.where(~F.col("_rejected")), c, before, desk)
-        fitted = replace(more, frame=fitted.frame.unionByName(more.frame))
+    if core.asks(c) or known:
+        if known:
+            more = iterate.Fitted(known.core, known.core.where(~F.col("kept")))
+        else:
+            more = iterate.fit(events.frame.where(~F.col("_rejected")), c, before, desk)
+        if known and collect.empty(more.out):
+            return events, more
+        fitted = more if known else replace(more, frame=fitted.frame.unionByName(more.frame))
         accepted, refused = events.frame.where(~F.col("_rejected")), events.frame.where(F.col("_rejected"))
         late = accepted.transform(core.refuse_outside(more.out)).where(F.col("_rejected")).drop("_rejected")
         late = desk.materialise(late, "outside").withColumn("_rejected", F.lit(True))
@@ -117,9 +132,9 @@ def settled(events: Judged, conf: Config, desk: Desk) -> tuple[Judged, iterate.F
     return events, fitted
 
 
-def bearable(events: Judged, conf: CleanConfig, as_of_us: int) -> None:
+def bearable(events: Judged, conf: CleanConfig, as_of_us: int, least: int = 1) -> None:
     """DataError D310 where a larger share of the event rows is refused than the config bears (what it chose to leave
-    out, duplicates among it, is no fault of the rows), D311 where none is left."""
+    out, duplicates among it, is no fault of the rows), D311 where fewer than `least` are left."""
     faults = {reason: n for reason, n in events.refused.items() if reason not in CHOSEN}
     top = ", ".join(f"{reason} {n:,}" for reason, n in list(faults.items())[:5])
     refused = sum(faults.values())
@@ -128,7 +143,7 @@ def bearable(events: Judged, conf: CleanConfig, as_of_us: int) -> None:
         raise DataError("D310", f"quarantine rate {rate:.1%} > {share:.1%}: {refused:,} of {events.rows:,} event rows "
                         "refused", f"clean.events · {top}", _unit_hint(events, conf, as_of_us) or
                         "mend the source or the rule, or raise clean.max_reject_share")  # fmt: skip
-    if events.rows - events.lost <= 0:
+    if events.rows - events.lost < least:
         top = ", ".join(f"{reason} {n:,}" for reason, n in list(events.refused.items())[:5])
         raise DataError("D311", f"no event is left of {events.rows:,} rows",
                         f"clean.events · {top or 'the source is empty'}", "see clean.events.where")  # fmt: skip

@@ -25,7 +25,10 @@ def read(spark: SparkSession, root: str, contract: Table, name: str = "head", *,
 
 def read_version(spark: SparkSession, root: str, contract: Table, manifest: Manifest, *,
                  where: dict[str, str] | None = None) -> DataFrame:  # fmt: skip
-    """The rows of one version: exactly the files of its manifest."""
+    """The rows of one version: exactly the files of its manifest, and where it holds what moved alone (`Table.grows`)
+    those of the versions it goes on from."""
+    if contract.grows and manifest.facts.get("chain"):
+        return grown(spark, root, contract, manifest)
     place = files.join(versions.folder(root, contract.name, manifest.version), "data")
     wanted = [
         files.join(place, f.path)
@@ -33,6 +36,29 @@ def read_version(spark: SparkSession, root: str, contract: Table, manifest: Mani
         if all(f.partition.get(k) == v for k, v in (where or {}).items())
     ]
     return opened(spark, place, wanted, contract, manifest.buckets)
+
+
+def grown(spark: SparkSession, root: str, contract: Table, manifest: Manifest) -> DataFrame:
+    """All rows of a version with a chain: of each value of `contract.grows` those of the newest version that has any.
+
+    One scan of the files of all versions, so that rows still lie by their buckets; who moved is few, and travels.
+    """
+    links = [*(versions.load(root, contract, v) for v in manifest.facts["chain"]), manifest]
+    paths = {m.version: [files.join(versions.folder(root, contract.name, m.version), "data", f.path) for f in m.files]
+             for m in links}  # fmt: skip
+    buckets = links[0].buckets if len({m.buckets for m in links if m.files}) == 1 else 0
+    above, key = files.join(root, contract.name), contract.grows
+
+    def rows(of: Sequence[Manifest], buckets: int = 0) -> DataFrame:
+        frame = opened(spark, above, [p for m in of for p in paths[m.version]], contract, buckets)
+        file, at = F.input_file_name(), F.lit(0)
+        for place, m in enumerate(links[1:], 1):
+            at = F.when(F.contains(file, F.lit(f"/{m.version}/data/")), place).otherwise(at)
+        return frame.withColumn("__at", at)
+
+    newest = rows(links[1:]).groupBy(key).agg(F.max("__at").alias("__newest"))
+    every = rows(links, buckets).join(F.broadcast(newest), key, "left")
+    return every.where(F.col("__at") == F.coalesce("__newest", F.lit(0))).select(*contract.names)
 
 
 def opened(spark: SparkSession, place: str, paths: Sequence[str], contract: Table, buckets: int) -> DataFrame:

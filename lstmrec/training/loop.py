@@ -143,15 +143,18 @@ def _epoch(run: _Run) -> None:
         stream = prefetched(stream, run.learner.device, waits)
     with closing(stream):
         for portion in stream:
+            if t.steps is not None and state.step >= t.steps:
+                break
             run.dog.beat(f"epoch {state.epoch + 1}, step {state.step}: learning, or waiting for the other ranks")
-            done = run.learner.step(portion, state.step, state.epoch + portion.step / len(plan))
+            whole = state.epoch + portion.step / len(plan) if t.steps is None else state.step / t.steps * t.epochs
+            done = run.learner.step(portion, state.step, whole)
             state.step += 1
             state.position = portion.step + 1
             state.loss += done.loss
             state.positions += done.positions
             state.rate = done.rate
             state.seconds, state.waited = time.monotonic() - began, before + waits.seconds
-            _note(run, done, last=state.position == len(plan))
+            _note(run, done, last=state.position == len(plan) or state.step == t.steps)
             if state.step % t.checkpoint_steps == 0 and state.position < len(plan):
                 _save(run)
             run.progress.step(state.epoch, state.position, len(plan), state.loss, state.positions, state.seconds,
@@ -208,7 +211,8 @@ def _judge(run: _Run) -> None:
     # Without validation rows (a refit) the last epoch is the best.
     better = judged is None or state.best is None or judged.ndcg > float(state.best_row()["ndcg_10"])
     state.worse = 0 if better else state.worse + 1
-    state.done = state.epoch >= t.epochs or state.worse >= t.patience
+    enough = state.epoch >= t.epochs if t.steps is None else state.step >= t.steps
+    state.done = enough or state.worse >= t.patience
     if better:
         state.best, state.best_epoch = f"best-{state.step:08d}", state.epoch
         # Ranks: all hold the same weights; rank 0 writes them.

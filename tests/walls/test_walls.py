@@ -15,7 +15,7 @@ import pytest
 ROOT = Path(__file__).resolve().parents[2]
 PACKAGE = ROOT / "lstmrec"
 JOBS = ("clean", "split", "normalise", "profile", "sequence", "train", "score", "evaluate", "report")
-BESIDE = ("label", "candidates")  # jobs of verbs of their own: they need what the road made
+BESIDE = ("label", "candidates", "judge")  # jobs of verbs or flows of their own: they need what the road made
 SOURCES = sorted(PACKAGE.rglob("*.py"))
 
 

@@ -1,0 +1,213 @@
+"""s1 of a day: the source's rows since the last as_of, and so long before it as events may be late, judged beside what
+is known of their users. Whose events moved has all of them in the new version; everybody else's stay where they lie.
+
+Rules over many rows look back, so they are told the user's known events along with the new rows: what was accepted once
+is judged again only by what came since. A row that is read twice is the known one.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import functions as F
+
+from lstmrec import versions
+from lstmrec.config.clean import CleanConfig
+from lstmrec.config.run import Config
+from lstmrec.config.split import instant_us
+from lstmrec.contracts import tables
+from lstmrec.contracts.errors import DataError
+from lstmrec.contracts.manifest import Manifest, digest
+from lstmrec.frames import in_order, verdicts
+from lstmrec.store import collect, quarantine, sourced
+from lstmrec.store.commit import Ticket, commit
+from lstmrec.store.daily import fitted, links
+from lstmrec.store.daily.fitted import Fitted
+from lstmrec.store.quarantine import Judged, Known
+from lstmrec.store.read import read_version
+from lstmrec.store.source import opened, readable
+from lstmrec.store.work import Desk
+
+DAY_US = 86_400_000_000
+#: Rows without a time cannot be dated: those that are refused for it are counted against those of the day before.
+_UNDATED = ("malformed", "bad_timestamp", "no_order")
+
+
+@dataclass(frozen=True)
+class Yesterday:
+    """events: the version to go on from; users: USERS of the same run; since: rows of the source from this instant
+    (microseconds) on are looked at."""
+
+    events: Manifest
+    users: Manifest
+    since: int
+
+
+def sources(conf: Config) -> dict[str, str]:
+    """What a day's EVENTS depend on besides the source."""
+    pinned = fitted.of(conf.root)
+    found = yesterday(conf, pinned)
+    return {"bundle": pinned.bundle.fingerprint, "core": pinned[tables.CORE].fingerprint,
+            "fit_before": pinned[tables.EVENTS].parents.get("fit_before", "None"),
+            "before": found.events.fingerprint if found else ""}  # fmt: skip
+
+
+def known(spark: SparkSession, conf: Config, pinned: Fitted) -> Known:
+    """CORE as the bundle's run fitted it."""
+    before = pinned[tables.EVENTS].parents.get("fit_before", "None")
+    core = read_version(spark, conf.root, tables.CORE, pinned[tables.CORE])
+    return Known(core, None if before == "None" else int(before))
+
+
+def yesterday(conf: Config, pinned: Fitted) -> Yesterday | None:
+    """What to go on from; None where all events are to be cleaned: on a first day, under other rules than before, or
+    where a rule looks at rows that EVENTS has not, or at registers that change."""
+    c = conf.clean
+    looks_far = c.cancellations == "undo" or c.unique_event_id or "reject" in (c.unknown_items, c.unknown_users)
+    if conf.daily.whole or not conf.has_clock or looks_far:
+        return None
+
+    def like(m: Manifest) -> bool:
+        if "like" in m.facts:
+            return bool(m.facts["like"] == _like(conf, pinned))
+        return m.version == pinned[tables.EVENTS].version and _rules(m.config.get("clean")) == _own(c)
+
+    found = links.before(conf.root, tables.EVENTS, conf.as_of_us, like)
+    users = None if found is None else versions.find(conf.root, tables.USERS, found.skip_key)
+    if found is None or users is None:
+        return None
+    return Yesterday(found, users, instant_us(found.as_of) - conf.daily.horizon_days * DAY_US)
+
+
+def facts(spark: SparkSession, conf: Config, pinned: Fitted) -> dict[str, Any]:
+    """What tomorrow needs to know of today's EVENTS: by which rules and bundle, and how many rows of the source lie
+    before the instant that tomorrow looks back to."""
+    return {"like": _like(conf, pinned), "settled": _settled(spark, conf)}
+
+
+def extend(spark: SparkSession, conf: Config, t: Ticket, d: Desk, last: Yesterday, pinned: Fitted) -> Manifest:
+    """Commits REJECTS (of the rows looked at), CORE, ITEMS, USERS, EVENTS. DataError D310 as a whole run, D352 where
+    rows are lost or doubled."""
+    c = conf.clean
+    items, users = sourced.register(spark, conf, d, "items"), sourced.register(spark, conf, d, "users")
+    source = opened(spark, c.events, "clean.events")
+    rows, frame = sourced.conformed(source, conf)
+    undated = "(time IS NULL AND (_time IS NOT NULL OR position IS NULL))"
+    recent = sourced.happened(frame, conf).where(f"time > {last.since} OR {undated}")
+    with readable(c.events, "clean.events"):
+        read = collect.count(recent)
+        judged = d.materialise(sourced.alone(recent, conf, items, users), "alone")
+    before = read_version(spark, conf.root, tables.EVENTS, last.events)
+    beside = d.materialise(_beside(judged, before), "beside")
+    verdict = verdicts.verdict(beside.transform(in_order.over_users(c, last.events.buckets or 1)), "events", True)
+    frame = d.materialise(verdict, "verdict", "_rejected")
+    events, _ = quarantine.settled(_judged(frame, read, rows), conf, d, known(spark, conf, pinned))
+    fresh = events.frame.where("NOT _old")
+    mine = replace(events, frame=fresh, refused=collect.counts(fresh.where("_rejected"), "reject_reason"))
+    again = collect.count(judged.join(before.select("user_id", "row_hash"), ["user_id", "row_hash"], "left_semi")
+                          .where("reject_reason IS NULL"))  # fmt: skip
+    new = collect.count(fresh.where("NOT _rejected"))
+    if read != again + new + mine.lost:
+        raise DataError("D352", f"{read} rows read, {again} known, {new} new and {mine.lost} refused: some are lost or "
+                        "doubled", "table events", "please report it")  # fmt: skip
+    told = _told(spark, conf, last, mine, new)
+    today = _of_today(mine, last, told)
+    quarantine.bearable(today, c, conf.as_of_us, least=0)
+    told["today"] = {"rows": today.rows, "faults": sum(n for r, n in today.refused.items() if r not in tables.CHOSEN)}
+    with readable(c.events, "clean.events"):
+        refused = quarantine.rejects(mine, (items, users), d)
+        commit(refused, t, tables.REJECTS, rows_in=mine.lost + items.lost + users.lost)
+    links.again(spark, t, tables.CORE, pinned[tables.CORE])
+    commit(verdicts.accepted(items.frame, tables.ITEMS), t, tables.ITEMS, rows_in=items.rows, rows_rejected=items.lost,
+           facts={"rejected": items.refused, **quarantine.cut(items)})  # fmt: skip
+    people = commit(_everybody(spark, conf, last, users, judged), t, tables.USERS, facts={"source": users.rows})
+    moved = events.frame.where("_old = _rejected").select("user_id").distinct()
+    moved = d.materialise(moved, "moved")
+    stay = events.frame.where("NOT _rejected").join(F.broadcast(moved), "user_id", "left_semi")
+    told |= {"moved": collect.count(moved)}
+    facts_ = facts(spark, conf, pinned) | told | {
+        "rejected": mine.refused, "conflicts": mine.refused.get("conflicting_event_id", 0),
+        "rules": in_order.ledger(c, read, mine.refused), "corrupt_files": list(source.corrupt_files),
+        "told": {"read": f"{read:,}", "new": f"{new:,}", "late beyond the horizon": f"{told['late'] or 0:,}",
+                 "users moved": f"{told['moved']:,}", "users": f"{people.rows_out:,}"},
+    }  # fmt: skip
+    return links.extend(spark, t, tables.EVENTS, last.events, moved, stay.select(*tables.EVENTS.names),
+                        conf.daily.compact, facts=facts_, rows_in=read, rows_rejected=mine.lost)  # fmt: skip
+
+
+def _beside(judged: DataFrame, before: DataFrame) -> DataFrame:
+    """Judged rows that are not known yet, and all known events of their users, told apart by `_old`."""
+    there = before.select("user_id", "row_hash").withColumn("_known", F.lit(True))
+    same = F.coalesce("_known", F.lit(False)) & F.col("reject_reason").isNull()
+    new = judged.join(there, ["user_id", "row_hash"], "left").where(~same).drop("_known")
+    who = judged.where("reject_reason IS NULL").select("user_id").distinct()
+    old = before.join(F.broadcast(who), "user_id", "left_semi")
+    made = {"_tie": F.col("row_hash"), "_known_user": F.lit(True)}
+    nothing = [F.lit(None).cast(f.dataType).alias(f.name) for f in judged.schema.fields
+               if f.name not in (*tables.EVENTS.names, *made)]  # fmt: skip
+    old = old.select(*tables.EVENTS.names, *[column.alias(name) for name, column in made.items()], *nothing)
+    return new.withColumn("_old", F.lit(False)).unionByName(old.withColumn("_old", F.lit(True)))
+
+
+def _judged(frame: DataFrame, rows_in: int, source: DataFrame) -> Judged:
+    return Judged(frame, rows_in, collect.counts(frame.where("_rejected"), "reject_reason"), source=source)
+
+
+def _of_today(mine: Judged, last: Yesterday, told: dict[str, Any]) -> Judged:
+    """Refusals without the undated ones that were refused yesterday too."""
+    old = last.events.facts.get("undated", sum(last.events.facts["rejected"].get(r, 0) for r in _UNDATED))
+    refused = dict(mine.refused)
+    for reason in _UNDATED:
+        gone = min(old, refused.get(reason, 0))
+        refused[reason], old = refused.get(reason, 0) - gone, old - gone
+    return replace(mine, refused={r: n for r, n in refused.items() if n},
+                   rows=max(mine.rows - told["undated"], 0) + sum(refused.get(r, 0) for r in _UNDATED))  # fmt: skip
+
+
+def _told(spark: SparkSession, conf: Config, last: Yesterday, mine: Judged, new: int) -> dict[str, Any]:
+    """read, new, undated, and late: rows that came too late to be taken in (null where nobody counted before)."""
+    settled, late = last.events.facts.get("settled"), None
+    if settled is not None and settled["us"] == last.since:
+        late = max(_rows_until(spark, conf, last.since) - settled["rows"], 0)
+    return {"read": mine.rows, "new": new, "late": late,
+            "undated": sum(mine.refused.get(reason, 0) for reason in _UNDATED)}  # fmt: skip
+
+
+def _settled(spark: SparkSession, conf: Config) -> dict[str, int]:
+    until = conf.as_of_us - conf.daily.horizon_days * DAY_US
+    return {"us": until, "rows": _rows_until(spark, conf, until)}
+
+
+def _rows_until(spark: SparkSession, conf: Config, us: int) -> int:
+    _, frame = sourced.conformed(opened(spark, conf.clean.events, "clean.events"), conf)
+    with readable(conf.clean.events, "clean.events"):
+        return collect.count(frame.where(F.col("time") <= us))
+
+
+def _everybody(spark: SparkSession, conf: Config, last: Yesterday, users: Judged, judged: DataFrame) -> DataFrame:
+    """USERS: the register, whoever was there yesterday, whoever left a trace today."""
+    c = conf.clean
+    only_known = c.users is not None and c.unknown_users == "reject"
+    known_ = read_version(spark, conf.root, tables.USERS, last.users).select(
+        "user_id", F.lit(True).alias("_known_user")
+    )
+    traces = judged.select("user_id", "_known_user").unionByName(known_)
+    return verdicts.everybody(verdicts.accepted(users.frame, tables.USERS), traces, only_known)
+
+
+def _own(c: CleanConfig) -> str:
+    return _rules(c.model_dump(mode="json"))
+
+
+def _rules(clean: Any) -> str:
+    """What EVENTS are cleaned by: all of the section but where the sources lie and what is only said."""
+    kept = {k: v for k, v in (clean or {}).items() if k not in ("items", "users", "max_reject_share", "fit_before")}
+    if isinstance(kept.get("events"), dict):
+        kept["events"] = {k: v for k, v in kept["events"].items() if k not in ("path", "options", "on_corrupt_file")}
+    return digest(kept)
+
+
+def _like(conf: Config, pinned: Fitted) -> dict[str, str]:
+    return {"rules": _own(conf.clean), "core": pinned[tables.CORE].fingerprint}

@@ -1,0 +1,86 @@
+"""Tables that grow from day to day: what a day goes on from, who moved since, and how what moved is committed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import functions as F
+
+from lstmrec import files, versions
+from lstmrec.config.split import instant_us
+from lstmrec.contracts import manifest as manifests
+from lstmrec.contracts.errors import DataError
+from lstmrec.contracts.manifest import Manifest
+from lstmrec.contracts.tables import Table
+from lstmrec.store import checks
+from lstmrec.store.commit import Ticket, commit, seal, stage
+from lstmrec.store.read import read_version
+
+#: Versions of a table that are looked at, newest first.
+_LOOK = 400
+
+
+def before(root: str, contract: Table, as_of_us: int, like: Callable[[Manifest], bool]) -> Manifest | None:
+    """The whole version of the latest as_of before this one that is `like` what is asked for: the same one whenever a
+    day is made again, and whatever days were made meanwhile."""
+    best: Manifest | None = None
+    for version in list(dict.fromkeys(reversed(versions.log(root, contract.name))))[:_LOOK]:
+        if not there(root, contract, version):
+            continue
+        found = versions.load(root, contract, version)
+        at = instant_us(found.as_of)
+        if at < as_of_us and (best is None or at > instant_us(best.as_of)) and like(found):
+            best = found
+    if best is None or not all(there(root, contract, v) for v in best.facts.get("chain", ())):
+        return None
+    return best
+
+
+def there(root: str, contract: Table, version: str) -> bool:
+    """Whether a version is there, and whole."""
+    return files.exists(files.join(versions.folder(root, contract.name, version), manifests.NAME))
+
+
+def moved(spark: SparkSession, root: str, contract: Table, now: Manifest, since: str) -> DataFrame | None:
+    """Distinct values of `contract.grows` with rows in versions after `since`; None where `now` does not go on from
+    there."""
+    chain = [*now.facts.get("chain", ()), now.version]
+    if since not in chain:
+        return None
+    found = spark.createDataFrame([], f"{contract.grows} string")
+    for version in chain[chain.index(since) + 1 :]:
+        link = versions.load(root, contract, version)
+        alone = Manifest(**{**vars(link), "facts": {}})  # its own files, not its chain
+        found = found.unionByName(read_version(spark, root, contract, alone).select(contract.grows))
+    return found.distinct()
+
+
+def extend(spark: SparkSession, t: Ticket, contract: Table, last: Manifest, users: DataFrame, rows: DataFrame,
+           longest: int, *, facts: Mapping[str, Any], rows_in: int | None = None, rows_rejected: int = 0
+           ) -> Manifest:  # fmt: skip
+    """Commit what moved since `last`: as a version that goes on from it, or, where its chain is `longest`, whole.
+
+    users: whose rows moved, on the desk; rows: all rows that they have now. Keys are checked among these.
+    """
+    key, chain = contract.grows, [*last.facts.get("chain", ()), last.version]
+    whole, facts = read_version(spark, t.root, contract, last), dict(facts)
+    if len(chain) > longest:
+        rest = whole.join(F.broadcast(users.select(key)), key, "left_anti").select(*contract.names)
+        staged = stage(rest.unionByName(rows), t, contract, buckets=last.buckets)
+        return seal(staged, t, contract, facts=facts | {"chain": []}, rows_in=None, rows_rejected=rows_rejected)
+    known = whole.join(F.broadcast(users.select(key)), key, "left_semi").select(*contract.names)
+    gone = checks.fingerprint(known, contract)
+    staged = stage(rows, t, contract, buckets=last.buckets)
+    return seal(staged, t, contract, facts=facts | {"chain": chain}, onto=(last.fingerprint, gone), rows_in=rows_in,
+                rows_rejected=rows_rejected)  # fmt: skip
+
+
+def again(spark: SparkSession, t: Ticket, contract: Table, pinned: Manifest) -> Manifest:
+    """Commit the rows of a fitted table once more, with its facts. DataError D350 where they are others by now."""
+    made = commit(read_version(spark, t.root, contract, pinned), t, contract, facts=pinned.facts)
+    if made.fingerprint != pinned.fingerprint:
+        raise DataError("D350", f"{contract.name} {pinned.version} holds other rows than were fitted",
+                        f"table {contract.name}", "restore it, or train again")  # fmt: skip
+    return made

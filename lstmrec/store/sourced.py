@@ -1,0 +1,63 @@
+"""The sources of s1 as judged rows: the registers of items and users, and the event log."""
+
+from __future__ import annotations
+
+from pyspark.sql import DataFrame, SparkSession
+
+from lstmrec.config.run import Config
+from lstmrec.contracts import tables
+from lstmrec.frames import clean, conform, core, dedup, in_order, registers, verdicts
+from lstmrec.frames.names import kept
+from lstmrec.store import quarantine
+from lstmrec.store.commit import Ticket
+from lstmrec.store.quarantine import Judged, judged, judged_events
+from lstmrec.store.source import Opened, opened
+from lstmrec.store.work import Desk
+
+
+def register(spark: SparkSession, conf: Config, d: Desk, name: str) -> Judged:
+    """The items or the users: one row an id."""
+    kind, contract = ("item", tables.ITEMS) if name == "items" else ("user", tables.USERS)
+    source = getattr(conf.clean, name)
+    if source is None:
+        return quarantine.nothing(spark, contract)
+    key, form = f"clean.{name}", registers.conform_items if name == "items" else registers.conform_users
+    rows = kept(opened(spark, source, key).frame, source.where, key)
+    ids = form(rows, source, conf.clean.unicode).transform(clean.judge_ids(kind, conf.clean))
+    ids = ids.transform(dedup.refuse_repeated(kind)).transform(verdicts.told)
+    return judged(source, key, rows, verdicts.verdict(ids, name), d)
+
+
+def conformed(source: Opened, conf: Config) -> tuple[DataFrame, DataFrame]:
+    """(rows of the source that `where` keeps, the same as `conform.conform_events` makes them)."""
+    c = conf.clean
+    rows = kept(source.frame, c.events.where, "clean.events")
+    frame = conform.conform_events(rows, c.events, c.anonymous == "session")
+    return rows, frame
+
+
+def happened(frame: DataFrame, conf: Config) -> DataFrame:
+    """Conformed events without those of later days: when a day is made that is past, they are there already."""
+    latest = clean.latest_us(conf.clean, conf.as_of_us)
+    return frame.where(f"time IS NULL OR time <= {latest}")
+
+
+def alone(frame: DataFrame, conf: Config, items: Judged, users: Judged) -> DataFrame:
+    """Conformed events -> judged by every rule that looks at one row alone."""
+    c = conf.clean
+    frame = frame.transform(clean.judge_events(c, conf.as_of_us))
+    for kind, rule, known, table in (("item", c.unknown_items, items, tables.ITEMS),
+                                     ("user", c.unknown_users, users, tables.USERS)):  # fmt: skip
+        if rule == "reject":
+            frame = frame.transform(clean.refuse_unknown(kind, verdicts.accepted(known.frame, table)))
+    return frame.transform(verdicts.told)
+
+
+def events(source: Opened, conf: Config, t: Ticket, items: Judged, users: Judged) -> Judged:
+    """The whole log, judged by every rule but those that are fitted, staged as EVENTS."""
+    c = conf.clean
+    rows, frame = conformed(source, conf)
+    counted = frame = happened(frame, conf) if conf.flow == "daily" else frame
+    frame, whole = alone(frame, conf, items, users), bool(core.asks(c)) or conf.flow == "daily"
+    return judged_events(c.events, "clean.events", rows, lambda many: verdicts.verdict(
+        frame.transform(in_order.over_users(c, many)), "events", whole), t, counted)  # fmt: skip

@@ -1,0 +1,154 @@
+"""s1 to s4 of two days: the tables of a day that goes on from another are those made from all events."""
+
+from __future__ import annotations
+
+import importlib
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pyarrow.dataset as ds
+import pytest
+
+from lstmrec import files, rows, versions
+from lstmrec.config.run import Config
+from lstmrec.contracts import tables
+from lstmrec.contracts.errors import DataError
+from lstmrec.store import door
+from lstmrec.store.commit import Ticket
+from lstmrec.store.daily import fitted, links
+from lstmrec.store.prune import old
+from lstmrec.store.read import read
+from tests.daily import days
+
+JOBS = ("clean", "split", "normalise", "profile")
+MADE = ("items", "users", "core", "events", "split", "cuts", "vocabulary", "scalers", "encoded_items", "encoded_users",
+        "windows", "item_profiles", "user_profiles")  # fmt: skip
+FITTED = ("events", "core", "vocabulary", "scalers", "encoded_users", "encoded_items", "user_profiles")
+
+
+def walk(spark: Any, conf: Config, *jobs: str) -> list[str]:
+    return [door.walk(importlib.import_module(f"lstmrec.jobs.{j}"), conf, spark=spark).state for j in jobs or JOBS]
+
+
+def made(root: Path | str, name: str) -> Any:
+    return versions.current(str(root), tables.table(name))
+
+
+def bundle(root: str) -> None:
+    """What training leaves: it is not read here, what it was fitted with is."""
+    place = versions.folder(root, "bundle", "v1")
+    files.create(files.join(place, "weights"), b"x")
+    ticket = Ticket(root, "train", 1, "k", days.as_of(days.FIRST - 1))
+    facts = {"fitted": {name: made(root, name).version for name in FITTED}}
+    versions.seal_files(root, ticket.manifest(tables.BUNDLE, "v1", facts=facts))
+
+
+@pytest.fixture(scope="module")
+def two(spark: Any, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path, Path, days.Log]:
+    """(a root after two days, another whose second day was made whole, the source, its log)."""
+    base = tmp_path_factory.mktemp("days")
+    source, root, whole = base / "source", base / "root", base / "whole"
+    log, day = days.Log(days=4), days.FIRST
+    log.write(source, day - 1)
+    walk(spark, days.config(root, source, day - 1))
+    bundle(str(root))
+    log.write(source, day)
+    walk(spark, days.config(root, source, day, flow="daily"))
+    shutil.copytree(root, whole)
+    log.write(source, day + 1)
+    walk(spark, days.config(root, source, day + 1, flow="daily"))
+    walk(spark, days.config(whole, source, day + 1, flow="daily", daily={"whole": True}))
+    return root, whole, source, log
+
+
+def test_the_tables_of_a_day_are_those_made_from_all_events(two: Any) -> None:
+    root, whole, _, _ = two
+    assert {n: made(root, n).fingerprint for n in MADE} == {n: made(whole, n).fingerprint for n in MADE}
+    assert {n: made(root, n).rows_out for n in MADE} == {n: made(whole, n).rows_out for n in MADE}
+
+
+def test_only_who_moved_is_written(two: Any) -> None:
+    root, whole, _, _ = two
+    for name in ("events", "split", "windows", "user_profiles"):
+        day, other = made(root, name), made(whole, name)
+        assert day.facts["chain"] and not other.facts.get("chain"), name
+        assert 0 < sum(f.rows for f in day.files) < day.rows_out / 2, name
+        assert sum(f.rows for f in other.files) == other.rows_out, name
+    assert made(root, "events").facts["moved"] == made(root, "split").facts["moved"] == 6
+
+
+def test_what_was_fitted_is_applied(two: Any) -> None:
+    root = str(two[0])
+    pinned = fitted.of(root)
+    for name in ("vocabulary", "scalers", "core"):
+        assert made(root, name).fingerprint == pinned.digests[name], name
+    names = ["item_id", "item", "id", "count"]
+    was, now = (
+        {r["item_id"]: tuple(r[n] for n in names[1:]) for r in rows.select(root, m, names)}
+        for m in (pinned[tables.ENCODED_ITEMS], made(root, "encoded_items"))
+    )  # fmt: skip
+    assert was.items() <= now.items()
+    new = {i: now[i] for i in now.keys() - was.keys()}  # in the order of the days
+    assert new == {"i16": (days.ITEMS + 2, 1, 0), "i17": (days.ITEMS + 3, 1, 0)}
+    assert made(root, "user_profiles").facts["scalers"] == pinned[tables.USER_PROFILES].facts["scalers"]
+
+
+def test_a_chain_is_read_alike_with_and_without_spark(spark: Any, two: Any) -> None:
+    root = str(two[0])
+    columns = ["user_id", "index", "item_id"]
+    ours = {tuple(r[c] for c in columns) for r in rows.select(root, made(root, "split"), columns)}
+    theirs = [tuple(r) for r in read(spark, root, tables.SPLIT).select(*columns).collect()]
+    assert len(theirs) == len(ours) == made(root, "split").rows_out and set(theirs) == ours
+    moved = {r["user_id"] for r in links.moved(spark, root, tables.SPLIT, made(root, "split"),
+                                               made(root, "split").facts["chain"][-1]).collect()}  # fmt: skip
+    user = sorted(moved)[0]
+    mine = rows.select(root, made(root, "split"), columns, ds.field("user_id") == user)
+    assert sorted(r["index"] for r in mine) == list(range(len(mine))) and len(mine) > 0
+
+
+def test_prune_keeps_what_days_are_made_of(two: Any) -> None:
+    root = str(two[0])
+    gone = {(o.table, o.version) for o in old(root, 1)}
+    for name in ("events", "split", "windows", "user_profiles"):
+        assert not {(name, v) for v in made(root, name).facts["chain"]} & gone, name
+    assert not {(m.table, m.version) for m in fitted.of(root).tables.values()} & gone
+
+
+def test_a_day_made_again_is_skipped_and_an_older_one_goes_on_from_its_own_yesterday(spark: Any, two: Any) -> None:
+    root, _, source, log = two
+    again = days.config(root, source, days.FIRST + 1, flow="daily")
+    assert walk(spark, again) == ["skip"] * 4
+    last = made(root, "events")
+    log.write(source, days.FIRST)
+    log.write(source, days.FIRST + 1)  # the same rows in a file that was written anew: made again, the same
+    assert walk(spark, again, "clean") == ["ok"]
+    assert made(root, "events").fingerprint == last.fingerprint
+    assert made(root, "events").facts["chain"] == last.facts["chain"]
+
+
+def test_late_events_are_taken_in_within_the_horizon_and_counted_beyond(spark: Any, two: Any, tmp_path: Path) -> None:
+    _, whole, _, _ = two
+    log = days.Log(days=4)
+    day, source, root = days.FIRST + 2, tmp_path / "source", tmp_path / "root"
+    shutil.copytree(whole, root)
+    start = days.START
+    log.rows.append((day, "u01", "i03", start + (day - 2) * days.DAY + 7, "buy", 1))  # two days late
+    log.rows.append((day, "u01", "i03", start + (day - 9) * days.DAY + 7, "buy", 1))  # far too late
+    log.write(source, day)
+    before = made(root, "events").rows_out
+    walk(spark, days.config(root, source, day, flow="daily"), "clean")
+    events = made(root, "events")
+    times = {r["time"] for r in rows.select(str(root), events, ["time"], ds.field("user_id") == "u01")}
+    assert (start + (day - 2) * days.DAY + 7) * 1_000_000 in times
+    assert (start + (day - 9) * days.DAY + 7) * 1_000_000 not in times
+    assert events.facts["late"] == 1 and events.rows_out == before + events.facts["new"]
+    assert events.facts["today"]["faults"] == 2  # the two broken rows of this day, not those of days before
+
+
+def test_a_bundle_that_lost_what_it_was_fitted_with_is_told(two: Any, tmp_path: Path) -> None:
+    shutil.copytree(two[0], tmp_path / "root")
+    root = str(tmp_path / "root")
+    shutil.rmtree(tmp_path / "root" / "scalers" / fitted.of(root)[tables.SCALERS].version)
+    with pytest.raises(DataError, match="D351"):
+        fitted.of(root)
