@@ -13,8 +13,8 @@ from rich.table import Table
 from rich.text import Text
 
 from lstmrec import versions
+from lstmrec.cli import flows
 from lstmrec.cli.options import ConfigFiles, Overrides, config_of
-from lstmrec.cli.run import JOBS
 from lstmrec.config.run import Config
 from lstmrec.contracts.errors import DataError
 from lstmrec.contracts.manifest import Manifest
@@ -39,7 +39,7 @@ def status(
 ) -> None:
     """Print each job's state."""
     conf = config_of(config, set_)
-    found = states(conf, [importlib.import_module(f"lstmrec.jobs.{name}") for name in JOBS])
+    found = states(conf, [importlib.import_module(f"lstmrec.jobs.{name}") for name in flows.jobs(conf)])
     if json_:
         print(json.dumps({"root": conf.root, "jobs": [asdict(s) for s in found]}, ensure_ascii=False))
         return

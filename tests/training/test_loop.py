@@ -49,6 +49,22 @@ def test_it_learns_and_leaves_a_model(root: Path, tmp_path: Path) -> None:
     assert names == ["log.jsonl", "model.json", "result.json", "weights.safetensors"]
 
 
+def test_so_many_steps_at_the_rates_of_their_epochs(root: Path, tmp_path: Path) -> None:
+    """As a refit does on data of its own size: here the same, so that it is the same training, cut off."""
+    whole = train(config(root, epochs=3, schedule_epochs=3), Solo(), ArrowFeed(), str(tmp_path / "whole"))
+    steps = [r["step"] for r in log_of(tmp_path / "whole")]
+    assert whole.epochs == 3 and steps[1] % 2 == 0 and len(set(steps)) == 3
+    again = train(config(root, epochs=3, schedule_epochs=3, steps=steps[-1]), Solo(), ArrowFeed(), str(tmp_path / "a"))
+    assert (again.epochs, weights(tmp_path / "a")) == (3, weights(tmp_path / "whole"))
+    cut = train(config(root, epochs=3, steps=steps[0] + 1), Solo(), ArrowFeed(), str(tmp_path / "cut"))
+    log = log_of(tmp_path / "cut")
+    assert [r["step"] for r in log] == [steps[0], steps[0] + 1] and cut.epochs == 2
+    with pytest.raises(Broken):
+        train(config(root, epochs=3, steps=steps[0] + 1), Solo(), BreaksOff(9), str(tmp_path / "on"))
+    train(config(root, epochs=3, steps=steps[0] + 1), Solo(), ArrowFeed(), str(tmp_path / "on"))
+    assert weights(tmp_path / "on") == weights(tmp_path / "cut")
+
+
 def weights(work: Path) -> bytes:
     return (work / "export" / "weights.safetensors").read_bytes()
 
