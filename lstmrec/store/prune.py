@@ -49,7 +49,8 @@ def old(root: str, keep: int) -> list[Old]:
         if found is None:  # gone, or damaged: then it is not for us to remove what may still be mended
             continue
         waiting += [(name, v) for v in found.facts.get("chain", ())]
-        waiting += found.facts.get("fitted", {}).items()  # of a bundle: the tables that days apply
+        if name == tables.BUNDLE.name:  # the tables that days apply
+            waiting += found.facts.get("fitted", {}).items()
         if "item_vectors" in found.facts:
             waiting.append((tables.ITEM_VECTORS.name, str(found.facts["item_vectors"])))
         waiting += [

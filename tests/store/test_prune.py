@@ -69,3 +69,15 @@ def test_private_folders_of_killed_jobs_go_and_what_a_rerun_goes_on_with_stays(t
     assert found == [prune.Old("_work/clean", desk, 3, whole=False)]
     prune.remove(str(tmp_path), found[0])
     assert sorted(p.name for p in (tmp_path / "_work").glob("*/*")) == ["aaaaaaaaaaaa", "buckets-" + "a" * 32]
+
+
+def test_what_the_bundle_was_fitted_with_and_the_days_before_stay(tmp_path: Path) -> None:
+    """`fitted` of other tables means other things: what recommenders have fitted, whose scalers were applied."""
+    root = str(tmp_path)
+    for n in range(1, 4):
+        made.put(tmp_path, tables.SCALERS, [], version=f"c{n}")
+        made.put(tmp_path, tables.SPLIT, made.SPLIT, version=f"d{n}", facts={"chain": [f"d{n - 1}"] if n > 2 else []})
+    made.put(tmp_path, tables.RECOMMENDATIONS, [], version="r1", facts={"fitted": {"als": {"rank": 3}}})
+    made.put(tmp_path, tables.USER_PROFILES, [], version="p1", facts={"fitted": "print"})
+    versions.seal_files(root, made.manifest(tables.BUNDLE, "b1", facts={"fitted": {"scalers": "c1"}}))
+    assert names(prune.old(root, keep=1)) == [("split", "d1"), ("scalers", "c2")]
