@@ -35,7 +35,7 @@ def walk(spark: Any, conf: Config) -> dict[str, str]:
 
 def fingerprints(root: Path) -> dict[str, str]:
     """What each table that the road made holds; the report tells durations and so differs from run to run."""
-    aside = {"report", "labels", "candidates"}  # the last two are of verbs of their own
+    aside = {"report", "labels", "candidates", "judged"}  # the last three are of verbs and flows of their own
     made = [t for t in tables.ALL if t.name not in aside and versions.log(str(root), t.name)]
     assert {t.name for t in tables.ALL} - {t.name for t in made} == {*aside, "user_states"}  # of carry modes alone
     return {t.name: versions.current(str(root), t).fingerprint for t in made}
