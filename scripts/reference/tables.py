@@ -10,10 +10,11 @@ from scripts.reference.markdown import code, table
 def page() -> str:
     """Every contract, in the order of the road."""
     from lstmrec.cli import beside
-    from lstmrec.cli.run import JOBS
+    from lstmrec.cli.flows import DAILY, JOBS
     from lstmrec.contracts import tables as contracts
 
-    jobs = {name: importlib.import_module(f"lstmrec.jobs.{name}") for name in (*JOBS, *beside.JOBS)}
+    names = dict.fromkeys((*JOBS, *DAILY, *beside.JOBS))
+    jobs = {name: importlib.import_module(f"lstmrec.jobs.{name}") for name in names}
     writer = {t.name: name for name, job in jobs.items() for t in (*job.GIVES, *getattr(job, "KEEPS", ()))}
     readers = {t.name: [n for n, job in jobs.items() if t in job.NEEDS] for t in contracts.ALL}
     parts = ["# Tables", "", "What each job writes, by its contract: a column may be null only where it is marked. "
