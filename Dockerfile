@@ -15,7 +15,7 @@ COPY scripts scripts
 COPY lstmrec lstmrec
 COPY jobs jobs
 COPY conf conf
-RUN bash scripts/setup.sh && rm -rf /root/.cache
+RUN bash scripts/setup.sh && rm -rf ~/.cache
 
 FROM ${BASE}
 # tini reaps what Python workers leave; procps is what Spark's scripts call.

@@ -5,7 +5,8 @@
                                       [--only NAME ...] [--seeds 1 2 3] [--at-once N] [--set A.B=C ...]
 
 Reads the tables of a root where s1 to s5 have run; needs torch and pyarrow, no Spark: the trainer alone, one process a
-trial, N at once (on a GPU they share it). A trial that has ended is not trained again; OUT/NAME-SEED holds its
+trial, N at once (on a GPU they share it). A trial that has ended is not trained again, one of
+another --set is refused; OUT/NAME-SEED holds its
 result.json and the net's export. The last line is one JSON object: variant -> NDCG@10 and HR@10 of validation (means),
 seeds (their number), spread (standard deviation of NDCG@10), parameters.
 """
@@ -63,10 +64,13 @@ VARIANTS: dict[str, tuple[str, ...]] = {
 
 def trial(args: argparse.Namespace, name: str, seed: int, place: Path) -> None:
     """Train one net in this process and leave result.json last."""
+    from safetensors.torch import load_file
+
+    from lstmrec import versions
     from lstmrec.config.load import load
+    from lstmrec.contracts import tables
     from lstmrec.launch.solo import run
     from lstmrec.training.export import read_result
-    from lstmrec.training.inputs import read_inputs
 
     settings = (f"root={args.root}", f"seed={seed}", "train.launch=solo", "train.ranks=1", "train.reader=arrow",
                 "train.threads=1", *args.set, *VARIANTS[name])  # fmt: skip
@@ -74,11 +78,11 @@ def trial(args: argparse.Namespace, name: str, seed: int, place: Path) -> None:
     with blind() if name == UNMASKED else nullcontext():
         run(conf, str(place))
     result = read_result(str(place))
-    weights = (place / "export" / "weights.safetensors").stat().st_size // 4
+    weights = sum(tensor.numel() for tensor in load_file(place / "export" / "weights.safetensors").values())
     found = {"name": name, "seed": seed, "ndcg_10": result.ndcg, "hr_10": result.hr, "best_epoch": result.best_epoch,
              "epochs": result.epochs, "seconds": result.seconds, "positions": result.positions,
              "starved": result.waited / result.seconds, "weights": weights,
-             "sequences": read_inputs(conf).sequences.fingerprint}  # fmt: skip
+             "set": args.set, "sequences": versions.current(conf.root, tables.SEQUENCES).fingerprint}  # fmt: skip
     (place / "result.json").write_text(json.dumps(found) + "\n")
 
 
@@ -117,6 +121,8 @@ def walk(args: argparse.Namespace, trials: list[tuple[str, int]]) -> None:
                 print(f"{pair[0]}, seed {pair[1]}: failed: {said}", file=sys.stderr, flush=True)
                 return False
         found = json.loads((place / "result.json").read_text())
+        if found["set"] != args.set:
+            raise SystemExit(f"{place} was trained with --set {found['set']}: choose another --out")
         print(f"{time.monotonic() - began:6.0f} s  {pair[0]}, seed {pair[1]}: {found['ndcg_10']:.4f}, "
               f"epoch {found['best_epoch']} of {found['epochs']}", file=sys.stderr, flush=True)  # fmt: skip
         return True

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
@@ -13,23 +12,18 @@ from rich.console import Console
 
 from lstmrec.config.load import load
 from lstmrec.training import loop
+from tests import by_path
 from tests.model import worlds
-
-REPO = Path(__file__).resolve().parents[2]
 
 
 @pytest.fixture(scope="module")
 def script() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("ablations", REPO / "scripts/bench/ablations.py")
-    assert spec is not None and spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    return by_path.script("scripts/bench/ablations.py")
 
 
 def test_each_variant_is_another_config(script: ModuleType) -> None:
     def trains(name: str) -> str:
-        return load([str(REPO / "conf/movielens-1m.yaml")], script.VARIANTS[name]).train.model_dump_json()
+        return load([str(by_path.REPO / "conf/movielens-1m.yaml")], script.VARIANTS[name]).train.model_dump_json()
 
     names = [name for name in script.VARIANTS if name != script.UNMASKED]
     assert len({trains(name) for name in names}) == len(names)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
 from pathlib import Path
 from types import ModuleType
@@ -13,18 +12,12 @@ import yaml
 
 from lstmrec.config.load import load, validate
 from lstmrec.contracts import tables
-from tests import made
-
-PATH = Path(__file__).resolve().parents[2] / "scripts/bench/leaderboard.py"
+from tests import by_path, made
 
 
 @pytest.fixture(scope="module")
 def script() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("leaderboard", PATH)
-    assert spec is not None and spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    return by_path.script("scripts/bench/leaderboard.py")
 
 
 def written(path: Path, **events: Any) -> str:

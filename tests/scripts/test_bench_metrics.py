@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import importlib
-import sys
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -12,27 +11,16 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
-BENCH = Path(__file__).resolve().parents[2] / "scripts/bench"
+from tests import by_path
 
 
 @pytest.fixture
-def script(monkeypatch: pytest.MonkeyPatch) -> Any:
-    for folder in ("score_peers", "metrics_peers", ""):
-        monkeypatch.syspath_prepend(str(BENCH / folder))
-    before = set(sys.modules)
-
-    def load(name: str) -> ModuleType:
-        sys.modules.pop("prepare", None)
-        return importlib.import_module(name)
-
-    yield load
-    for name in set(sys.modules) - before:
-        if str(getattr(sys.modules[name], "__file__", "")).startswith(str(BENCH)):
-            del sys.modules[name]
+def script() -> Iterator[Callable[[str], ModuleType]]:
+    with by_path.beside("scripts/bench", "scripts/bench/metrics_peers", "scripts/bench/score_peers") as load:
+        yield load
 
 
 def test_both_forms_hold_the_same(script: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.syspath_prepend(str(BENCH / "metrics_peers"))
     prepare = script("prepare")
     prepare.make(tmp_path / "data", 50, 400, 10)
     ours = {r["user_id"]: r["items"] for r in pq.read_table(tmp_path / "data/recommendations").to_pylist()}

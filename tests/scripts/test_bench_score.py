@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import importlib
 import json
-import sys
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -15,23 +14,13 @@ import torch
 
 from lstmrec.scoring import worker
 from lstmrec.scoring.options import Options
-
-BENCH = Path(__file__).resolve().parents[2] / "scripts/bench"
+from tests import by_path
 
 
 @pytest.fixture
-def script(monkeypatch: pytest.MonkeyPatch) -> Any:
-    monkeypatch.syspath_prepend(str(BENCH / "score_peers"))
-    monkeypatch.syspath_prepend(str(BENCH))
-    before = set(sys.modules)
-
-    def load(name: str) -> ModuleType:
-        return importlib.import_module(name)
-
-    yield load
-    for name in set(sys.modules) - before:
-        if str(getattr(sys.modules[name], "__file__", "")).startswith(str(BENCH)):
-            del sys.modules[name]
+def script() -> Iterator[Callable[[str], ModuleType]]:
+    with by_path.beside("scripts/bench", "scripts/bench/score_peers") as load:
+        yield load
 
 
 def test_ours_and_the_bare_limit_rank_alike(script: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import importlib.util
 import itertools
 import json
-import sys
 from collections import Counter
 from pathlib import Path
 from types import ModuleType
@@ -17,8 +15,8 @@ from lstmrec.config.load import load
 from lstmrec.contracts import tables
 from lstmrec.jobs import clean
 from lstmrec.store.read import read
+from tests import by_path
 
-ROOT = Path(__file__).resolve().parents[2]
 SIZE = ["--events", "30000", "--users", "300", "--items", "1000", "--days", "60"]
 
 #: What our own clean says of each kind of dirt.
@@ -32,12 +30,7 @@ REASONS = {
 
 @pytest.fixture(scope="module")
 def script() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("make_events_script", ROOT / "scripts/make_events.py")
-    assert spec and spec.loader
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module  # dataclasses look their module up
-    spec.loader.exec_module(module)
-    return module
+    return by_path.script("scripts/make_events.py")
 
 
 @pytest.fixture(scope="module")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import gzip
-import importlib.util
 import os
 import zipfile
 from pathlib import Path
@@ -17,19 +16,15 @@ from lstmrec.config.load import load
 from lstmrec.contracts import tables
 from lstmrec.jobs import clean, split
 from lstmrec.store.read import read
+from tests import by_path
 
-ROOT = Path(__file__).resolve().parents[2]
 USERS = "1::F::1::10::48067\n2::M::56::16::70072\n"
 MOVIES = "1::Toy Story (1995)::Animation|Children's\n2::Les Misérables (1995)::Drama\n"
 
 
 @pytest.fixture(scope="module")
 def script() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("movielens_script", ROOT / "scripts/data/movielens.py")
-    assert spec and spec.loader
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    return by_path.script("scripts/data/movielens.py")
 
 
 def folder(tmp_path: Path) -> Path:
@@ -90,7 +85,7 @@ def test_the_published_counts(script: ModuleType, spark: Any, tmp_path: Path) ->
     sets = [f"root={tmp_path / 'root'}"]
     for name, file in (("events", "ratings"), ("items", "movies"), ("users", "users")):
         sets.append(f"clean.{name}.path=[{out / file}.parquet]")
-    conf = load([str(ROOT / "conf/movielens-1m.yaml")], sets)
+    conf = load([str(by_path.REPO / "conf/movielens-1m.yaml")], sets)
     assert clean.run(spark, conf).rows_out == 999_611
     split.run(spark, conf)
     found = read(spark, conf.root, tables.SPLIT)

@@ -1,23 +1,18 @@
 from __future__ import annotations
 
 import importlib.metadata
-import importlib.util
 import subprocess
 from pathlib import Path
 from types import ModuleType
 
 import pytest
 
-ROOT = Path(__file__).resolve().parents[2]
+from tests import by_path
 
 
 @pytest.fixture
 def pack() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("pack_tree", ROOT / "scripts" / "pack_tree.py")
-    assert spec is not None and spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    return by_path.script("scripts/pack_tree.py")
 
 
 def test_what_jobs_import_goes_along_and_tools_stay(pack: ModuleType) -> None:
