@@ -15,9 +15,10 @@ from lstmrec import files
 from lstmrec.cli.local_spark import Sessions
 from lstmrec.cli.lock import locked
 from lstmrec.cli.options import ConfigFiles, Overrides, config_of
-from lstmrec.cli.run import heartbeat, say, span
+from lstmrec.cli.run import heartbeat, say
 from lstmrec.config.run import Config
 from lstmrec.contracts.errors import ConfigError, GateError
+from lstmrec.said import span
 
 JOBS = ("split", "normalise", "profile", "sequence")
 CUTS = ("validation", "test")

@@ -26,6 +26,7 @@ from lstmrec.cli.records import record
 from lstmrec.config.run import Config
 from lstmrec.contracts import tables
 from lstmrec.contracts.errors import ConfigError, ResourceError
+from lstmrec.said import span
 from lstmrec.store.observe import Observer
 
 
@@ -193,9 +194,3 @@ def say(console: Console, line: str) -> None:
 def tally(counts: dict[str, int], failed: int) -> str:
     """`8 ok, 1 skipped, 0 failed`."""
     return f"{counts['ok']} ok, {counts['skip']} skipped, {failed} failed"
-
-
-def span(seconds: float) -> str:
-    """Seconds for people."""
-    minutes, rest = divmod(int(seconds + 0.5), 60)
-    return f"{minutes} m {rest:02d} s" if minutes else f"{seconds:.1f} s"

@@ -8,6 +8,7 @@ history; the label alone is of what came after.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import reduce
 
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
@@ -57,9 +58,7 @@ def had(rows: DataFrame, split: DataFrame, roles: Sequence[str], ends: Mapping[s
         end = F.lit(ends.get(role)).cast("bigint")
         days = (end - F.col("last")) / float(_DAY)
         parts.append(counted.select(F.lit(role).alias("role"), "user_id", "item_id", "had", days.alias("days_since")))
-    every = parts[0]
-    for part in parts[1:]:
-        every = every.unionByName(part)
+    every = reduce(DataFrame.unionByName, parts)
     return rows.join(every, ["role", "user_id", "item_id"], "left").fillna(0, ["had"])
 
 

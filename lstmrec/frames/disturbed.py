@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import reduce
 
 from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
@@ -52,9 +53,7 @@ def split(of: DataFrame, items: DataFrame, size: int, chosen: Sequence[Probe], l
     Long histories are those with more than `longer_than` events before the test's.
     """
     parts = [_one(of, items, size, probe, longer_than, seed) for probe in chosen]
-    rows = parts[0]
-    for part in parts[1:]:
-        rows = rows.unionByName(part)
+    rows = reduce(DataFrame.unionByName, parts)
     place = Window.partitionBy("user_id").orderBy("index", "_nth")
     return rows.withColumn("index", (F.row_number().over(place) - 1).cast("int")).select(*of.columns)
 

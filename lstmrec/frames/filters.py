@@ -8,6 +8,7 @@ tags it has of which a list holds only so many).
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import reduce
 
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
@@ -93,9 +94,7 @@ def rules(catalogue: DataFrame, items: DataFrame, found: Mapping[str, DataFrame]
 def unknown(catalogue: DataFrame, found: Mapping[str, DataFrame]) -> DataFrame:
     """key, ids (distinct ones that the catalogue has not), some (up to five), of the tables of items."""
     parts = [frame.select(F.lit(key).alias("key"), "item_id").distinct() for key, frame in found.items()]
-    every = parts[0]
-    for part in parts[1:]:
-        every = every.unionByName(part)
+    every = reduce(DataFrame.unionByName, parts)
     lost = every.join(catalogue.select("item_id"), "item_id", "left_anti")
     some = F.slice(F.sort_array(F.collect_list(F.coalesce("item_id", F.lit("null")))), 1, 5)
     return lost.groupBy("key").agg(F.count(F.lit(1)).alias("ids"), some.alias("some"))

@@ -4,6 +4,7 @@ back from each event, `bot` at what lies before `clean.fit_before`."""
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import reduce
 
 from pyspark.sql import DataFrame, Window
 from pyspark.sql import functions as F
@@ -68,9 +69,7 @@ def bots(conf: BotConfig, events: DataFrame, pairs: DataFrame, bound: int | None
             found.append(paced.groupBy("user_id").agg(F.max("n").alias("events")).where(F.col("events") > most))
     if not found:
         return None
-    every = found[0]
-    for more in found[1:]:
-        every = every.unionByName(more)
+    every = reduce(DataFrame.unionByName, found)
     return every.groupBy("user_id").agg(F.max("events").alias("events"))
 
 

@@ -10,7 +10,8 @@ from markupsafe import Markup
 
 from lstmrec.report import bars, charts, itemmap, lineage
 from lstmrec.report.ink import labelled
-from lstmrec.report.words import csv_link, figure, flat, span
+from lstmrec.report.words import csv_link, figure, flat
+from lstmrec.said import span
 
 Facts = Mapping[str, Any]
 Rows = Sequence[Mapping[str, Any]]

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from lstmrec.report import lineage
-from lstmrec.report.words import span
+from lstmrec.said import span
 
 Facts = Mapping[str, Any]
 Rows = Sequence[Mapping[str, Any]]

@@ -9,6 +9,8 @@ from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import quote
 
+from lstmrec.said import span
+
 
 def flat(rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
     """Rows whose [value, low, high] are three columns."""
@@ -57,15 +59,6 @@ def share(part: float, whole: float) -> str:
 def when(time: int | None) -> str:
     """Microseconds as a UTC day."""
     return "" if time is None else datetime.fromtimestamp(time / 1e6, UTC).strftime("%Y-%m-%d")
-
-
-def span(seconds: float) -> str:
-    """Seconds for people."""
-    minutes, rest = divmod(int(seconds + 0.5), 60)
-    hours, minutes = divmod(minutes, 60)
-    if hours:
-        return f"{hours:,} h {minutes:02d} m"
-    return f"{minutes} m {rest:02d} s" if minutes else f"{seconds:.1f} s"
 
 
 FILTERS = {"count": count, "when": when, "span": span, "figure": figure, "share": share, "short": short,

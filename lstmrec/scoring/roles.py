@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import reduce
 from typing import Any
 
 from pyspark.sql import DataFrame, Row
@@ -39,7 +40,7 @@ def users(split: DataFrame, everybody: DataFrame, roles: Sequence[str], counted:
         past = (counted or _counted)(history(split, role))
         joined = who.join(past, "user_id", "left").fillna(0, [c for c in past.columns if c in ("history", "fed")])
         parts.append(joined.select(F.lit(role).alias("role"), *joined.columns))
-    return _union(parts)
+    return reduce(DataFrame.unionByName, parts)
 
 
 def _counted(rows: DataFrame) -> DataFrame:
@@ -95,7 +96,7 @@ def rows(lists: DataFrame, users: DataFrame, recommender: str, role: str, model:
 
 def together(parts: Sequence[DataFrame]) -> DataFrame:
     """All lists in one frame."""
-    return _union(parts)
+    return reduce(DataFrame.unionByName, parts)
 
 
 def tally(lists: DataFrame) -> DataFrame:
@@ -147,10 +148,3 @@ def differing(lists: DataFrame, users: DataFrame, recommender: str, role: str, n
     got = mine.select("user_id", F.lit(0).alias("due"), F.lit(1).alias("got"))
     both = due.unionByName(got).groupBy("user_id").agg(F.sum("due").alias("due"), F.sum("got").alias("got"))
     return both.where("due <> got").orderBy("user_id").select("user_id").limit(n)
-
-
-def _union(parts: Sequence[DataFrame]) -> DataFrame:
-    frame = parts[0]
-    for part in parts[1:]:
-        frame = frame.unionByName(part)
-    return frame

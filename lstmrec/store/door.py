@@ -20,6 +20,7 @@ from lstmrec.config.run import Config
 from lstmrec.contracts.errors import DataError, LstmrecError, ResourceError, of_system
 from lstmrec.contracts.manifest import Manifest, digest
 from lstmrec.contracts.tables import Table
+from lstmrec.said import span
 from lstmrec.store import unread
 from lstmrec.store.commit import Ticket
 from lstmrec.store.observe import Observer
@@ -158,14 +159,9 @@ def line(job: str, outcome: Outcome, place: str = "") -> str:
         return f"{place}{job:<10} skip  unchanged · {m.table} {m.version}"
     said = " · ".join([f"{m.rows_out:,} rows" if m.rows_out else "", *(f"{k} {v}" for k, v in _told(m).items())])
     rate = f" · {m.rows_out / outcome.seconds:,.0f} rows/s" if m.rows_out and outcome.seconds > 0 else ""
-    return f"{place}{job:<10} ok    {said.strip(' ·')} · {_span(outcome.seconds)}{rate} · {m.table} {m.version}"
+    return f"{place}{job:<10} ok    {said.strip(' ·')} · {span(outcome.seconds)}{rate} · {m.table} {m.version}"
 
 
 def _told(m: Manifest) -> dict[str, Any]:
     told = m.facts.get("told", {})
     return dict(told) if isinstance(told, dict) else {}
-
-
-def _span(seconds: float) -> str:
-    minutes, rest = divmod(int(seconds + 0.5), 60)
-    return f"{minutes} m {rest:02d} s" if minutes else f"{seconds:.1f} s"

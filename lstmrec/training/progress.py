@@ -6,6 +6,8 @@ import sys
 import time
 from typing import TextIO
 
+from lstmrec.said import span
+
 
 class Progress:
     """Lines about the run so far; silent on other ranks than 0."""
@@ -27,7 +29,7 @@ class Progress:
         left = seconds / max(step, 1) * (steps * (self.epochs - epoch) - step)
         self._say(f"epoch {epoch + 1}/{self.epochs} · step {step}/{steps} · {positions / max(seconds, 1e-9):,.0f} "
                   f"positions/s · loss {loss / max(positions, 1):.4f} · starved {starved / max(seconds, 1e-9):.1%} · "
-                  f"at most {_span(left)} left", fresh=self.live)  # fmt: skip
+                  f"at most {span(left)} left", fresh=self.live)  # fmt: skip
 
     def epoch(self, row: dict[str, float | int | None], best: bool) -> None:
         """At an epoch's end: its row of the log."""
@@ -35,7 +37,7 @@ class Progress:
             return
         judged = "" if row["ndcg_10"] is None else f" · ndcg@10 {row['ndcg_10']:.4f}{' best' if best else ''}"
         self._say(f"epoch {row['epoch']}/{self.epochs} · loss {row['loss']:.4f}{judged} · {row['positions_s']:,.0f} "
-                  f"positions/s · starved {row['starved']:.1%} · {_span(float(row['seconds'] or 0))}")  # fmt: skip
+                  f"positions/s · starved {row['starved']:.1%} · {span(float(row['seconds'] or 0))}")  # fmt: skip
 
     def say(self, text: str) -> None:
         """Anything else worth a line."""
@@ -45,8 +47,3 @@ class Progress:
     def _say(self, text: str, fresh: bool = False) -> None:
         start = "\r\x1b[2K" if self.live else ""
         print(f"{start}train  {text}", end="" if fresh else "\n", file=self.out, flush=True)
-
-
-def _span(seconds: float) -> str:
-    minutes, rest = divmod(round(seconds), 60)
-    return f"{minutes} m {rest:02d} s" if minutes else f"{seconds:.0f} s"

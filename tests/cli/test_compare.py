@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
 
 from lstmrec import versions
 from lstmrec.cli import main
@@ -41,4 +40,3 @@ def test_runs_of_different_recommenders_are_no_comparison(tmp_path, capsys):
         made.put(root, tables.RECOMMENDATIONS, [made.listed(name, "serve", "718", ["a"])])
     assert main.call(["compare", str(a), str(b)]) == 3
     assert "D823" in capsys.readouterr().err
-    assert replace(versions.current(str(a), tables.RECOMMENDATIONS)).table == "recommendations"
