@@ -206,3 +206,13 @@ def pictured(path: Path, **more: Any) -> Config:
     put(path, tables.METRICS, metric_rows(), version="v2", facts=told,
         parents={"recommendations": made.fingerprint, "split": "an older one"})  # fmt: skip
     return conf
+
+
+def again(path: Path, version: str) -> None:
+    """Other lists and their metrics below a `root`."""
+    versions.append(str(path), "metrics", "v1")
+    rows = [listed(r, role, u, ["a"]) for r in FIGURES for role in ("validation", "test", "serve")
+            for u in ("718", "007")]  # fmt: skip
+    put(path, tables.RECOMMENDATIONS, rows, version=version)
+    put(path, tables.METRICS, metric_rows(), version=version, facts=metric_facts(),
+        parents={"recommendations": f"print-recommendations-{version}"})  # fmt: skip

@@ -13,6 +13,7 @@ from rich.table import Table
 from rich.text import Text
 
 from lstmrec import lookup, versions
+from lstmrec.cli.options import Json
 from lstmrec.cli.status import differing
 from lstmrec.contracts import tables
 from lstmrec.contracts.errors import DataError
@@ -22,7 +23,7 @@ def compare(
     run_a: Annotated[str, typer.Argument(help="root of a run")],
     run_b: Annotated[str, typer.Argument(help="root of another, or ROOT@VERSION of its table recommendations")],
     users: Annotated[int, typer.Option(min=1, help="users whose lists are compared, by hash")] = 2000,
-    json_: Annotated[bool, typer.Option("--json", help="print one JSON object")] = False,
+    json_: Json = False,
 ) -> None:
     """Print what differs in config, test figures and lists."""
     told = compared(run_a, run_b, users)

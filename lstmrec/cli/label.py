@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Annotated, Any
 
 import typer
@@ -10,7 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from lstmrec import lookup, versions
-from lstmrec.cli.options import ConfigFiles, Overrides, config_of
+from lstmrec.cli.options import ConfigFiles, Json, Overrides, config_of
 from lstmrec.cli.shown import clean, title, when
 from lstmrec.config.run import Config
 from lstmrec.contracts import tables
@@ -22,15 +23,22 @@ def label(
     set_: Overrides = None,
     user: Annotated[str | None, typer.Option(help="print this user's; write nothing, start no Spark")] = None,
     force: Annotated[bool, typer.Option("--force", help="make the table even if nothing changed")] = False,
+    json_: Json = False,
 ) -> None:
     """For each event of a history: the rank the model gave its item, and the surprise (nats); the table `labels`."""
-    conf, console = config_of(config, set_), Console(highlight=False, soft_wrap=True)
+    conf, console = config_of(config, set_), Console(highlight=False, soft_wrap=True, stderr=json_)
     if user is not None:
-        console.print(printed(user, of_user(conf, user), conf))
+        rows = of_user(conf, user)
+        if json_:
+            print(json.dumps({"user_id": user, "events": rows}, ensure_ascii=False))
+        else:
+            console.print(printed(user, rows, conf))
         return
     from lstmrec.cli.beside import walk
 
-    walk(conf, "label", force, console)
+    made = walk(conf, "label", force, console)
+    if json_:
+        print(json.dumps({"state": made.state, "version": made.manifest.version, "rows": made.manifest.rows_out}))
 
 
 def of_user(conf: Config, user: str) -> list[dict[str, Any]]:

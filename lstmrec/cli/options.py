@@ -12,6 +12,8 @@ from lstmrec.config.run import Config
 ConfigFiles = Annotated[list[str], typer.Option("--config", "-c", help="YAML file or URL; later ones win")]
 Overrides = Annotated[list[str] | None, typer.Option("--set", metavar="A.B=C", help="override one key; repeatable")]
 
+Json = Annotated[bool, typer.Option("--json", help="print one JSON object")]
+
 
 def config_of(files: list[str], sets: list[str] | None) -> Config:
     """The merged, validated config."""

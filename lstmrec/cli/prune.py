@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.table import Table
 
 from lstmrec.cli.lock import locked
-from lstmrec.cli.options import ConfigFiles, Overrides, config_of
+from lstmrec.cli.options import ConfigFiles, Json, Overrides, config_of
 
 
 def prune(
@@ -21,7 +21,7 @@ def prune(
     unfinished: Annotated[bool, typer.Option("--unfinished", help="also folders without a manifest: what a killed job "
                                              "left. Not while a job runs outside `lstmrec run`")] = False,
     yes: Annotated[bool, typer.Option("--yes", help="remove them; without it they are only listed")] = False,
-    json_: Annotated[bool, typer.Option("--json", help="print one JSON object")] = False,
+    json_: Json = False,
 ) -> None:  # fmt: skip
     """List versions that no name, publication, delta or kept version needs, or remove them (--yes)."""
     from lstmrec.store import prune as store

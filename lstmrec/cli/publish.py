@@ -10,17 +10,13 @@ from rich.console import Console
 from rich.text import Text
 
 from lstmrec import files, versions
-from lstmrec.cli.options import ConfigFiles, Overrides, config_of
+from lstmrec.cli.options import ConfigFiles, Json, Overrides, config_of
 from lstmrec.contracts import tables
 from lstmrec.contracts.errors import ConfigError
 from lstmrec.contracts.tables import Table
 
 
-def publish(
-    config: ConfigFiles,
-    set_: Overrides = None,
-    json_: Annotated[bool, typer.Option("--json", help="print one JSON object")] = False,
-) -> None:
+def publish(config: ConfigFiles, set_: Overrides = None, json_: Json = False) -> None:
     """Judge the gates and move `live` to the newest versions; exit 5 and nothing moved where a gate fails."""
     from lstmrec.store.publish import publish as move
 
@@ -38,12 +34,17 @@ def rollback(
     config: ConfigFiles,
     table: Annotated[str | None, typer.Argument(help="one table only, instead of all published together")] = None,
     set_: Overrides = None,
+    json_: Json = False,
 ) -> None:
     """Move `live` back to what was published before."""
     from lstmrec.store.publish import rollback as back
 
     conf = config_of(config, set_)
-    for name, version in back(conf.root, None if table is None else _table(table).name).items():
+    moved = back(conf.root, None if table is None else _table(table).name)
+    if json_:
+        print(json.dumps(moved))
+        return
+    for name, version in moved.items():
         typer.echo(f"{name} is {version} again")
 
 
@@ -52,12 +53,15 @@ def path(
     config: ConfigFiles,
     set_: Overrides = None,
     head: Annotated[bool, typer.Option("--head", help="the newest version instead of the live one")] = False,
+    json_: Json = False,
 ) -> None:
     """Print the folder of a table's live version, for other programs to read."""
     conf, contract = config_of(config, set_), _table(table)
     found = versions.current(conf.root, contract, "head" if head else "live")
     place = versions.folder(conf.root, contract.name, found.version)
-    typer.echo(files.join(place, "data") if contract.columns else place)
+    place = files.join(place, "data") if contract.columns else place
+    said = {"path": place, "table": table, "version": found.version, "as_of": found.as_of, "rows": found.rows_out}
+    typer.echo(json.dumps(said) if json_ else place)
 
 
 def _table(name: str) -> Table:

@@ -4,22 +4,21 @@ from __future__ import annotations
 
 import importlib
 import json
-from typing import Annotated, Any
+from typing import Any
 
-import typer
 from rich.console import Console
 from rich.text import Text
 
 from lstmrec import files
 from lstmrec.cli.lock import locked
-from lstmrec.cli.options import ConfigFiles, Overrides, config_of
+from lstmrec.cli.options import ConfigFiles, Json, Overrides, config_of
 from lstmrec.cli.run import say
 
 
 def report(
     config: ConfigFiles,
     set_: Overrides = None,
-    json_: Annotated[bool, typer.Option("--json", help="print one JSON object")] = False,
+    json_: Json = False,
 ) -> None:
     """Make the report of the newest tables, even if nothing changed, and print where it lies."""
     from lstmrec.store import door

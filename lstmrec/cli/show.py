@@ -9,7 +9,7 @@ import typer
 from rich.console import Console
 
 from lstmrec.cli import shown
-from lstmrec.cli.options import ConfigFiles, Overrides, config_of
+from lstmrec.cli.options import ConfigFiles, Json, Overrides, config_of
 
 
 def show_user(
@@ -19,7 +19,7 @@ def show_user(
     recommender: Annotated[str | None, typer.Option(help="whose list; the model's unless said")] = None,
     role: Annotated[str | None, typer.Option(help="serve, test or validation")] = None,
     events: Annotated[int, typer.Option(min=0, help="newest events of the history shown")] = 20,
-    json_: Annotated[bool, typer.Option("--json", help="print one JSON object")] = False,
+    json_: Json = False,
 ) -> None:
     """Print a user's history and list, with titles, and what each item owes its score to (score.because)."""
     conf = config_of(config, set_)

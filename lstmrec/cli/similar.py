@@ -11,7 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from lstmrec import lookup
-from lstmrec.cli.options import ConfigFiles, Overrides, config_of
+from lstmrec.cli.options import ConfigFiles, Json, Overrides, config_of
 from lstmrec.cli.shown import clean, title
 
 
@@ -20,7 +20,7 @@ def similar(
     config: ConfigFiles,
     set_: Overrides = None,
     k: Annotated[int, typer.Option("--k", "-k", min=1, help="how many")] = 10,
-    json_: Annotated[bool, typer.Option("--json", help="print one JSON object")] = False,
+    json_: Json = False,
 ) -> None:
     """Print the items whose vectors are nearest to an item's, by cosine."""
     root = config_of(config, set_).root

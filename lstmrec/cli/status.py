@@ -5,16 +5,15 @@ from __future__ import annotations
 import importlib
 import json
 from dataclasses import asdict, dataclass
-from typing import Annotated, Any
+from typing import Any
 
-import typer
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
 from lstmrec import versions
 from lstmrec.cli import flows
-from lstmrec.cli.options import ConfigFiles, Overrides, config_of
+from lstmrec.cli.options import ConfigFiles, Json, Overrides, config_of
 from lstmrec.config.run import Config
 from lstmrec.contracts.errors import DataError
 from lstmrec.contracts.manifest import Manifest
@@ -35,7 +34,7 @@ class State:
 def status(
     config: ConfigFiles,
     set_: Overrides = None,
-    json_: Annotated[bool, typer.Option("--json", help="print one JSON object")] = False,
+    json_: Json = False,
 ) -> None:
     """Print each job's state."""
     conf = config_of(config, set_)

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import errno
+import json
 import os
 import signal
 import subprocess
@@ -150,6 +151,16 @@ def test_publish_path_rollback(tmp_path, capsys):
     assert capsys.readouterr().out.strip() == f"{tmp_path}/recommendations/v1/data"
     assert main.call(["path", "bundle", "-c", file]) == 0
     assert capsys.readouterr().out.strip() == f"{tmp_path}/bundle/v1"
+    assert main.call(["path", "recommendations", "-c", file, "--json"]) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert (told["path"], told["version"], told["table"]) == (
+        f"{tmp_path}/recommendations/v1/data", "v1", "recommendations",
+    )  # fmt: skip
     assert main.call(["path", "nothing", "-c", file]) == 2
     assert main.call(["rollback", "-c", file]) == 3
     assert "nothing was published before" in capsys.readouterr().err
+    made.again(tmp_path, "v2")
+    assert main.call(["publish", "-c", file]) == 0
+    capsys.readouterr()
+    assert main.call(["rollback", "-c", file, "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["recommendations"] == "v1"

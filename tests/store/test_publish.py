@@ -28,23 +28,15 @@ def test_a_recommender_that_missed_users_stops_everything(tmp_path):
     assert all(live(conf, t.name) == [] for t in tables.ALL)
 
 
-def again(conf, path, version):
-    versions.append(conf.root, "metrics", "v1")
-    rows = [made.listed(r, role, u, ["a"]) for r in made.FIGURES for role in ("validation", "test", "serve")
-            for u in ("718", "007")]  # fmt: skip
-    made.put(path, tables.RECOMMENDATIONS, rows, version=version)
-    made.put(path, tables.METRICS, made.metric_rows(), version=version, facts=made.metric_facts(),
-             parents={"recommendations": f"print-recommendations-{version}"})  # fmt: skip
-    publish.publish(conf)
-
-
 def test_rollback_goes_back_for_all_tables_together_and_never_to_what_was_taken_back(tmp_path):
     conf = made.root(tmp_path)
     publish.publish(conf)
     with pytest.raises(DataError, match="D830"):
         publish.rollback(conf.root)
-    again(conf, tmp_path, "v2")
-    again(conf, tmp_path, "v3")
+    made.again(tmp_path, "v2")
+    publish.publish(conf)
+    made.again(tmp_path, "v3")
+    publish.publish(conf)
     assert publish.rollback(conf.root)["recommendations"] == "v2"
     assert publish.rollback(conf.root)["metrics"] == "v1"
     assert live(conf, "recommendations") == ["v1", "v2", "v3", "v2", "v1"]
@@ -56,7 +48,8 @@ def test_rollback_goes_back_for_all_tables_together_and_never_to_what_was_taken_
 def test_one_table_can_go_back_alone(tmp_path):
     conf = made.root(tmp_path)
     publish.publish(conf)
-    again(conf, tmp_path, "v2")
+    made.again(tmp_path, "v2")
+    publish.publish(conf)
     assert publish.rollback(conf.root, "recommendations") == {"recommendations": "v1"}
     assert live(conf, "recommendations")[-1] == "v1"
     assert live(conf, "metrics")[-1] == "v2"
@@ -66,8 +59,10 @@ def test_one_table_can_go_back_alone(tmp_path):
 def test_a_rollback_broken_off_is_completed_and_goes_no_further(tmp_path, monkeypatch, table):
     conf = made.root(tmp_path)
     publish.publish(conf)
-    again(conf, tmp_path, "v2")
-    again(conf, tmp_path, "v3")
+    made.again(tmp_path, "v2")
+    publish.publish(conf)
+    made.again(tmp_path, "v3")
+    publish.publish(conf)
     with monkeypatch.context() as broken:
         broken.setattr(versions, "append", lambda *_: 1 / 0)
         with pytest.raises(ZeroDivisionError):
@@ -81,6 +76,7 @@ def test_a_publication_whose_writer_died_over_it_was_never_made(tmp_path):
     conf = made.root(tmp_path)
     publish.publish(conf)
     (tmp_path / "_published" / "000001.json").write_text('{"bundle": "v')
-    again(conf, tmp_path, "v2")
+    made.again(tmp_path, "v2")
+    publish.publish(conf)
     assert [e["recommendations"] for e in publish.publications(conf.root)] == ["v1", "v2"]
     assert publish.rollback(conf.root)["recommendations"] == "v1"
