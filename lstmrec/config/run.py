@@ -98,6 +98,9 @@ class Config(Section):
             raise ValueError("train.model.inputs has vectors, and clean.items.vectors names none")
         if self.train.batch % self.train.shards:
             raise ValueError(f"train.batch {self.train.batch} is no multiple of train.shards {self.train.shards}")
+        if self.root in (t.rstrip("/") for t in self.train.teacher.bundles):
+            raise ValueError("train.teacher.bundles: of this run's own root name a version, ROOT#VERSION: its newest "
+                             "bundle is the one that is taught")  # fmt: skip
         if self.train.launch != "solo" and self.train.shards % self.train.ranks:
             fits = [n for n in range(1, self.train.shards + 1) if self.train.shards % n == 0]
             raise ValueError(f"train.ranks {self.train.ranks} does not divide train.shards {self.train.shards}: "

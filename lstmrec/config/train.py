@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Any, Literal
 
 from pydantic import Field, model_validator
 
@@ -39,6 +39,25 @@ class ModelConfig(Section):
             raise ValueError("cold_bias: content is learnt from items whose id is dropped: it wants id_dropout > 0 and "
                              "an input besides id")  # fmt: skip
         return self
+
+
+class TeacherConfig(Section):
+    """Distillation: trained nets teach this one beside the labels (Hinton et al. 2015; Tang and Wang 2018)."""
+
+    bundles: list[str] = Field([], description="who teaches, together: ROOT, that root's newest bundle of this flow; "
+                               "ROOT#VERSION; or a folder that holds model.json and weights.safetensors. All over this "
+                               "run's catalogue. None: labels alone")  # fmt: skip
+    weight: float = Field(0.5, ge=0, lt=1, description="share of the loss that is the teachers', the rest the labels'")
+    temperature: float = Field(1.0, gt=0, description="scores of both sides are divided by it: above 1, what comes "
+                               "lower in the list counts for more")  # fmt: skip
+    top: int = Field(100, ge=0, description="items of the teachers' list at each place; 0: all")
+    steps: int | None = Field(None, ge=0, description="they teach for so many steps at most; filled in by flow refit; "
+                              "null: until validation finds the net no worse than they are")  # fmt: skip
+
+    def asked(self) -> dict[str, Any]:
+        """What a refit has to be taught like: all but who teaches, and for how long. Empty without teachers."""
+        kept = self.model_dump(mode="json", exclude={"bundles", "steps"})
+        return kept | {"teachers": len(self.bundles)} if self.bundles else {}
 
 
 class TrainConfig(Section):
@@ -83,6 +102,7 @@ class TrainConfig(Section):
     scale: float | None = Field(None, gt=0, description="sce: factor of the negatives; null: items / negatives")
     calibration: float = Field(0.75, ge=0, le=1, description="gbce: 0 is plain binary cross-entropy, 1 as if all items "
                                "were negatives")  # fmt: skip
+    teacher: TeacherConfig = Field(TeacherConfig(), description="distillation; wants loss softmax")
     sparse_rows: Literal["auto", "on", "off"] = Field("auto", description="only item rows that a step reads travel "
                 "and learn, others are caught up later; auto: sampled loss over a large catalogue")  # fmt: skip
     chunk: int = Field(2048, ge=1, description="positions a chunk of the exact softmax")
@@ -101,3 +121,9 @@ class TrainConfig(Section):
     log_steps: int = Field(50, ge=1, description="steps between lines of the log, besides one an epoch")
     tensorboard: bool = Field(False, description="TensorBoard events below ROOT/_tensorboard (extra tensorboard)")
     mlflow: str | None = Field(None, description="MLflow tracking URI that gets parameters and metrics (extra mlflow)")
+
+    @model_validator(mode="after")
+    def _taught(self) -> TrainConfig:
+        if self.teacher.bundles and self.loss != "softmax":
+            raise ValueError(f"teacher: its list is of the whole catalogue: loss softmax, not {self.loss}")
+        return self

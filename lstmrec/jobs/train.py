@@ -13,22 +13,27 @@ from lstmrec.config.train import TrainConfig
 from lstmrec.contracts import tables
 from lstmrec.contracts.manifest import Manifest, digest
 from lstmrec.store import daily, door, refit
+from lstmrec.training import teachers
 
 if TYPE_CHECKING:
     from lstmrec.training.export import TrainResult
 
 #: How the result is reached, not what it is: another number of ranks or another reader goes on with the same training.
-#: (`steps` is no such thing, but stands among the sources, so that a bundle without it keeps its key.)
+#: (`steps` and `teacher` are no such things, but stand among the sources, so that a bundle without keeps its key.)
 HOW = frozenset(("launch", "ranks", "hosts", "network", "comm", "reader", "device", "threads", "pin",
-                 "steps", "checkpoint_steps", "keep_checkpoints", "stall_s", "max_restarts", "cache_mb", "log_steps",
-                 "tensorboard", "mlflow"))  # fmt: skip
+                 "steps", "teacher", "checkpoint_steps", "keep_checkpoints", "stall_s", "max_restarts", "cache_mb",
+                 "log_steps", "tensorboard", "mlflow"))  # fmt: skip
 
 NEEDS = (tables.ENCODED_ITEMS, tables.SEQUENCES)
 GIVES = (tables.BUNDLE,)
 SECTIONS = ("seed", "sequence", *(f"train.{key}" for key in TrainConfig.model_fields if key not in HOW))
 VERSION = 3
 SPARK = False
-sources = refit.sources
+
+
+def sources(conf: Config) -> dict[str, str]:
+    """What a training depends on besides its tables and sections: the bundle it fits again, and who teaches it."""
+    return refit.sources(conf) | teachers.sources(conf)
 
 
 def run(spark: Any, conf: Config) -> Manifest:
@@ -38,7 +43,8 @@ def run(spark: Any, conf: Config) -> Manifest:
 
     ticket = door.ticket(sys.modules[__name__], conf)
     work = files.join(conf.root, "_work", "train", ticket.skip_key[:12])
-    result = start(refit.frozen(conf, refit.evaluated(conf)) if conf.flow == "refit" else conf, work)
+    own = refit.frozen(conf, refit.evaluated(conf)) if conf.flow == "refit" else conf
+    result = start(teachers.pinned(own), work)
 
     version = versions.new_version(ticket.skip_key)
     place = versions.folder(conf.root, tables.BUNDLE.name, version)
@@ -57,12 +63,17 @@ def run(spark: Any, conf: Config) -> Manifest:
 
 def _facts(conf: Config, result: TrainResult) -> dict[str, Any]:
     told = {"best epoch": f"{result.best_epoch} of {result.epochs}"}
+    known: dict[str, Any] = {"flow": conf.flow, "fitted": daily.fitted.now(conf.root)}
     if result.ndcg is not None:
         told["ndcg@10"] = f"{result.ndcg:.4f}"
+    if result.teacher is not None:
+        known["teacher"] = result.teacher
+        told["taught by"] = f"{len(result.teacher['bundles'])}"
+        if result.teacher["ndcg_10"] is not None:
+            told["taught by"] += f" at {result.teacher['ndcg_10']:.4f}"
     told["positions/s"] = f"{result.positions / max(result.seconds, 1e-9):,.0f}"
     told["starved"] = f"{result.waited / max(result.seconds, 1e-9):.1%}"
     items = versions.current(conf.root, tables.ENCODED_ITEMS).fingerprint
-    known = {"flow": conf.flow, "fitted": daily.fitted.now(conf.root)}
     return {**known, "best_epoch": result.best_epoch, "epochs": result.epochs, "steps": result.steps,
             "ndcg_10": result.ndcg, "hr_10": result.hr, "items": items, "told": told}  # fmt: skip
 

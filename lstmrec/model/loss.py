@@ -7,6 +7,7 @@ from torch import Tensor
 
 from lstmrec.contracts.errors import ConfigError
 from lstmrec.model.batch import Batch, Catalogue
+from lstmrec.model.distill import Teach
 from lstmrec.model.history import Own, Seen
 from lstmrec.model.keys import Key
 from lstmrec.model.labels import Labels, labels
@@ -20,23 +21,26 @@ KINDS = ("softmax", "sampled", "sce", "gbce")
 def loss(
     net: Net, batch: Batch, catalogue: Catalogue, key: Key | None, *, chunk: int = 2048, label_smoothing: float = 0.0,
     kind: str = "softmax", negatives: int = 4096, sample: int = 0, scale: float | None = None,
-    calibration: float = 0.75, half_life: float | None = None,
+    calibration: float = 0.75, half_life: float | None = None, teach: Teach | None = None,
 ) -> tuple[Tensor, int]:  # fmt: skip
     """(sum of the losses of all labelled places, with gradient; their number). Never a mean: ranks differ in size.
 
     The softmax runs over the items with an embedding of their own, [2, trained), less what the history term takes out.
     kind: `softmax` (exact), or against `negatives` shared ones, without label smoothing: `sampled`, `sce` (scale) or
-    `gbce` (calibration), see `model.sampled`. sample, half_life: see `labels`.
+    `gbce` (calibration), see `model.sampled`. sample, half_life: see `labels`. teach: with `softmax` alone, teachers'
+    lists beside the labels, see `model.softmax`.
     A batch without labels gives (0, 0), its gradient 0 for every parameter. Under autocast the towers run in its dtype;
     scores and what follows from them do not: their LayerNorms hand over fp32.
     """
     if kind not in KINDS:
         raise ConfigError("C401", f"train.loss {kind!r} is none of {', '.join(KINDS)}")
+    if teach is not None and kind != "softmax":
+        raise ConfigError("C402", f"teachers rank the whole catalogue: not with train.loss {kind}", "train.teacher")
     found = labels(batch, net.spec, sample, key, half_life)
     if not found.positions:
         return torch.stack([p.reshape(-1)[:1].sum() * 0.0 for p in net.parameters()]).sum(), 0
     if kind == "softmax":
-        return _exact(net, batch, catalogue, key, found, chunk, label_smoothing), found.positions
+        return _exact(net, batch, catalogue, key, found, chunk, label_smoothing, teach), found.positions
     items = net.spec.trained - 2
     if kind == "sampled":
         drawn = draw_of(catalogue, net.spec.trained, negatives, key)
@@ -47,14 +51,17 @@ def loss(
 
 
 def _exact(
-    net: Net, batch: Batch, catalogue: Catalogue, key: Key | None, found: Labels, chunk: int, smoothing: float
-) -> Tensor:
+    net: Net, batch: Batch, catalogue: Catalogue, key: Key | None, found: Labels, chunk: int, smoothing: float,
+    teach: Teach | None,
+) -> Tensor:  # fmt: skip
     rows, slots = _prefix(batch.items, net.spec.trained, len(catalogue))
     vectors, bias = net.item_vectors(catalogue, rows, key)
-    targets, query, seen, own = _queries(net, batch, key, found, vectors, bias, slots)
+    place, row, at = _places(batch, found)
+    targets, query, seen, own = _queries(net, batch, key, found, place, row, at, vectors, bias, slots)
+    soft = None if teach is None else teach(batch, row, at)
     trained = net.spec.trained
     with torch.autocast(query.device.type, enabled=False):
-        return exact_softmax(query, vectors[2:trained], bias[2:trained], targets, seen, own, chunk, smoothing)
+        return exact_softmax(query, vectors[2:trained], bias[2:trained], targets, seen, own, chunk, smoothing, soft)
 
 
 def _sampled(
@@ -66,7 +73,7 @@ def _sampled(
     slots = torch.zeros(len(catalogue), dtype=torch.int64, device=rows.device)
     slots[rows] = torch.arange(len(rows), device=rows.device)
     vectors, bias = net.item_vectors(catalogue, rows, key)
-    targets, query, seen, own = _queries(net, batch, key, found, vectors, bias, slots)
+    targets, query, seen, own = _queries(net, batch, key, found, *_places(batch, found), vectors, bias, slots)
     with torch.autocast(query.device.type, enabled=False):
         return sampled_loss(query, vectors, bias, slots, drawn, targets, seen, own, chunk, beta)
 
@@ -83,19 +90,19 @@ def _prefix(items: Tensor, trained: int, size: int) -> tuple[Tensor, Tensor | No
     return rows, slots
 
 
-def _queries(
-    net: Net, batch: Batch, key: Key | None, found: Labels, vectors: Tensor, bias: Tensor, slots: Tensor | None
-) -> tuple[Targets, Tensor, Seen | None, Own | None]:
-    """Targets, queries (P, dim) of the labelled places, and what the history term says at them."""
+def _places(batch: Batch, found: Labels) -> tuple[Tensor, Tensor, Tensor]:
+    """(place (M,) of each label, row (P,), at (P,)) of the P labelled places."""
     code = found.row * (batch.length + 1) + found.at
     places, place = torch.unique_consecutive(code, return_inverse=True)
-    row, at = places // (batch.length + 1), places % (batch.length + 1)
+    return place, places // (batch.length + 1), places % (batch.length + 1)
+
+
+def _queries(
+    net: Net, batch: Batch, key: Key | None, found: Labels, place: Tensor, row: Tensor, at: Tensor, vectors: Tensor,
+    bias: Tensor, slots: Tensor | None,
+) -> tuple[Targets, Tensor, Seen | None, Own | None]:  # fmt: skip
+    """Targets, queries (P, dim) of the labelled places, and what the history term says at them."""
     hidden, own_input = net.hidden(batch, vectors, key, slots)
-    query = net.user.query(hidden[row, at], own_input[row, at], batch.profile[row])
+    query, own = net.asked(batch, row, at, hidden, own_input, vectors, bias, slots)
     seen = Seen(batch, row, at) if net.spec.history == "filter" else None
-    own: Own | None = None
-    if net.term is not None:
-        clock = batch.times[row, (at - 1).clamp(min=0)]
-        with torch.autocast(query.device.type, enabled=False):
-            own = net.term(batch, row, at, clock, query, vectors, bias, net.spec.trained, slots)
     return Targets(place, found.item, found.weight.to(query.dtype)), query, seen, own

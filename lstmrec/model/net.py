@@ -7,7 +7,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from lstmrec.model.batch import Batch, Catalogue
-from lstmrec.model.history import HistoryTerm
+from lstmrec.model.history import HistoryTerm, Own
 from lstmrec.model.items import ItemTower
 from lstmrec.model.keys import Key
 from lstmrec.model.spec import NetSpec
@@ -47,6 +47,18 @@ class Net(nn.Module):
             items = torch.where((draws < self.spec.item_dropout) & (items > 0), 1, items)
         inputs = vectors[items if slots is None else slots[items]]
         return self.user.hidden(batch, inputs, key)
+
+    def asked(
+        self, batch: Batch, row: Tensor, at: Tensor, hidden: Tensor, own: Tensor, vectors: Tensor, bias: Tensor,
+        slots: Tensor | None = None,
+    ) -> tuple[Tensor, Own | None]:  # fmt: skip
+        """(query (P, dim), the history term's scores or None) at P places (row, at) of what `hidden` gave."""
+        query = self.user.query(hidden[row, at], own[row, at], batch.profile[row])
+        if self.term is None:
+            return query, None
+        clock = batch.times[row, (at - 1).clamp(min=0)]
+        with torch.autocast(query.device.type, enabled=False):
+            return query, self.term(batch, row, at, clock, query, vectors, bias, self.spec.trained, slots)
 
     def states(self, batch: Batch, vectors: Tensor, key: Key | None = None, slots: Tensor | None = None) -> Tensor:
         """(B, L+1, dim): the query at every place."""

@@ -12,6 +12,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from lstmrec.model.distill import Soft
 from lstmrec.model.history import Own, Seen
 
 _FLOATS = 1 << 26  # a chunk's logits: 256 MiB of fp32
@@ -29,14 +30,17 @@ class Targets:
 
 def exact_softmax(
     query: Tensor, vectors: Tensor, bias: Tensor, targets: Targets, seen: Seen | None, own: Own | None, chunk: int,
-    smoothing: float,
+    smoothing: float, soft: Soft | None = None,
 ) -> Tensor:  # fmt: skip
     """Sum over places of -sum(weight * log p(item)); p: softmax of query @ vectors.T + bias over items 2, 3, ...
 
     query (P, dim); vectors (I, dim) and bias (I,) of the items from 2 on. Seen items are out, own scores replace.
-    smoothing: that share of each place's target is spread evenly over the items that are in.
+    smoothing: that share of each place's target is spread evenly over the items that are in. soft: teachers' lists; the
+    loss is then (1 - weight) of the above + weight * T^2 * the cross-entropy of the softmax at temperature T over the
+    items of the list alone, against the teachers' (T^2: gradients stay as large at any T, Hinton et al. 2015). A
+    student that scores as they do has no gradient from it, however short the list.
     """
-    work = _Work(targets, seen, own, max(1, min(chunk, _FLOATS // max(1, len(vectors)))), smoothing)
+    work = _Work(targets, seen, own, max(1, min(chunk, _FLOATS // max(1, len(vectors)))), smoothing, soft)
     total: Tensor = _Exact.apply(query, vectors, bias, own.score if own else bias[:0], work)  # type: ignore[no-untyped-call]
     return total
 
@@ -68,6 +72,7 @@ class _Work:
     own: Own | None
     chunk: int
     smoothing: float
+    soft: Soft | None
 
 
 class _Exact(torch.autograd.Function):
@@ -122,23 +127,50 @@ def _chunk(
         place, item = work.seen.entries(low, high)
         inside = item - 2 < items
         flat[place[inside] * items + item[inside] - 2] = -torch.inf
+    share = 1.0 if work.soft is None else 1.0 - work.soft.how.weight
+    told = None if work.soft is None else _told(logits, low, high, work.soft)
     target = (work.targets.place[labelled] - low) * items + work.targets.item[labelled] - 2
-    weight = work.targets.weight[labelled] * (1.0 - work.smoothing)
+    weight = work.targets.weight[labelled] * ((1.0 - work.smoothing) * share)
     value = -(weight.double() @ flat[target].double())
     spread: Tensor | None = None
     if work.smoothing:
         allowed = logits > -torch.inf
         spread = allowed.to(logits.dtype)
-        spread = spread * (work.smoothing / spread.sum(1, keepdim=True))
+        spread = spread * (work.smoothing * share / spread.sum(1, keepdim=True))
         value = value - (spread * logits.masked_fill(~allowed, 0.0)).sum(dtype=torch.float64)
     top = logits.amax(1, keepdim=True)
     total = logits.sub_(top).exp_().sum(1, keepdim=True)
-    value = value + (top + total.log()).sum(dtype=torch.float64)
-    logits.div_(total)
+    value = value + (top + total.log()).sum(dtype=torch.float64) * share
+    logits.div_(total / share)
     flat.index_add_(0, target, -weight)
     if spread is not None:
         logits.sub_(spread)
+    if told is not None:
+        value = value + told.value
+        if told.column is None:
+            logits.add_(told.slope)
+        else:
+            logits.scatter_add_(1, told.column, told.slope)
     if own is not None:
         d_score[owned] = flat[own]
         flat[own] = 0.0
     return value
+
+
+@dataclass(frozen=True)
+class _Told:
+    """The teachers' part of a chunk's loss, and its gradient by the scores of the items of their lists."""
+
+    value: Tensor
+    column: Tensor | None
+    slope: Tensor
+
+
+def _told(logits: Tensor, low: int, high: int, soft: Soft) -> _Told:
+    column, wanted = soft.lists(low, high, gemm_dtype(logits))
+    weight, temperature = soft.how.weight, soft.how.temperature
+    mine = (logits if column is None else logits.gather(1, column)) / temperature
+    log_p = mine.log_softmax(1)
+    # Lists longer than what is left to show end in items that are out: log 0 times 0.
+    value = -(wanted * log_p.masked_fill(wanted == 0, 0.0)).sum(dtype=torch.float64) * (weight * temperature**2)
+    return _Told(value, column, log_p.exp_().sub_(wanted).mul_(weight * temperature))

@@ -27,7 +27,10 @@ def evaluated(conf: Config) -> Manifest:
             continue
         mine = _kept(conf.section(*found.config))
         theirs = _kept(dict(found.config))
-        if differs := sorted(k for k in mine if mine[k] != theirs.get(k)):
+        differs = sorted(k for k in mine if mine[k] != theirs.get(k))
+        if conf.train.teacher.asked() != _teacher(found).get("asked", {}):
+            differs.append("train.teacher")
+        if differs:
             raise ConfigError("C660", f"another config than the bundle that was evaluated: {', '.join(differs)}",
                               f"bundle {version}", "lstmrec run --flow evaluate, then refit")  # fmt: skip
         return found
@@ -35,10 +38,14 @@ def evaluated(conf: Config) -> Manifest:
 
 
 def frozen(conf: Config, bundle: Manifest) -> Config:
-    """The config with the steps of a bundle's best epoch, at the rates that it was trained with."""
+    """The config with the steps of a bundle's best epoch, at the rates that it was trained with; teachers teach as
+    long as they did."""
     t, best = conf.train, int(bundle.facts["best_epoch"])
-    own = {"steps": int(bundle.facts["steps"]), "epochs": best, "schedule_epochs": t.schedule_epochs or t.epochs}
+    steps, schedule = int(bundle.facts["steps"]), t.schedule_epochs or t.epochs
+    own: dict[str, Any] = {"steps": steps, "epochs": best, "schedule_epochs": schedule}
     data = conf.model_dump(mode="json")
+    if t.teacher.bundles:
+        own["teacher"] = data["train"]["teacher"] | {"steps": _teacher(bundle).get("until")}
     return validate(data | {"train": data["train"] | own})
 
 
@@ -48,6 +55,10 @@ def sources(conf: Config) -> dict[str, str]:
         bundle = evaluated(conf)
         return {"refit": bundle.fingerprint, "steps": str(bundle.facts["steps"])}
     return {"steps": str(conf.train.steps)} if conf.train.steps else {}
+
+
+def _teacher(bundle: Manifest) -> dict[str, Any]:
+    return dict(bundle.facts.get("teacher") or {})
 
 
 def _kept(config: dict[str, Any]) -> dict[str, Any]:

@@ -22,7 +22,8 @@ RESULT = "result.json"
 @dataclass(frozen=True)
 class TrainResult:
     """best_epoch (from 1), epochs run, steps: those of the best epoch's end; NDCG@10 and HR@10 of validation (None
-    without validation rows); positions learned from, seconds of learning, seconds of them waited for the reader.
+    without validation rows); positions learned from, seconds of learning, seconds of them waited for the reader. items:
+    fingerprint of the catalogue. teacher: `distill.Lesson.facts`; None without one.
     """
 
     best_epoch: int
@@ -33,6 +34,8 @@ class TrainResult:
     positions: int
     seconds: float
     waited: float
+    items: str = ""
+    teacher: dict[str, Any] | None = None
 
 
 def export(

@@ -25,9 +25,11 @@ _ITEM_COLUMNS = ["item", "id", "count", "tags", "text", "numeric"]
 
 @dataclass(frozen=True)
 class Inputs:
-    """The SEQUENCES manifest, its data folder (a local path or a URL), the net's spec, the catalogue (on the CPU)."""
+    """The manifests of SEQUENCES and ENCODED_ITEMS, the data folder of the former (a local path or a URL), the net's
+    spec, the catalogue (on the CPU)."""
 
     sequences: Manifest
+    items: Manifest
     place: str
     spec: NetSpec
     catalogue: Catalogue
@@ -44,7 +46,7 @@ def read_inputs(conf: Config) -> Inputs:
         raise DataError("D636", f"{len(catalogue):,} items where the manifest counts {items.facts['catalogue']:,}",
                         f"table encoded_items {items.version}")  # fmt: skip
     place = str(files.local(place)) if files.is_local(place) else place
-    return Inputs(sequences, place, spec, catalogue)
+    return Inputs(sequences, items, place, spec, catalogue)
 
 
 def read_catalogue(root: str, manifest: Manifest, vectors: int = 0) -> Catalogue:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 import torch
@@ -24,6 +24,7 @@ from lstmrec.training.batches import Waits, portions
 from lstmrec.training.cached_feed import CachedFeed, reachable
 from lstmrec.training.checkpoint import Checkpoints
 from lstmrec.training.comm import Comm, broadcast_text, sum_floats
+from lstmrec.training.distill import Lesson, lesson
 from lstmrec.training.export import TrainResult, export
 from lstmrec.training.feed import Feed
 from lstmrec.training.inputs import Inputs, device_of, read_inputs
@@ -55,6 +56,7 @@ class _Run:
     dog: Watchdog
     progress: Progress
     judged: OnEpoch
+    lesson: Lesson | None = None
     state: State = field(default_factory=State)
     log: Log | None = None
 
@@ -73,22 +75,26 @@ def train(conf: Config, comm: Comm, feed: Feed, work: str, judged: OnEpoch = lam
     inputs, feed = read_inputs(conf), reachable(conf, feed, comm)
     catalogue = inputs.catalogue.to(device)
     net = build(inputs.spec, conf.seed).to(device)
-    learner = Learner(net, _loss_of(net, catalogue, conf), conf.train, comm, conf.seed)
+    taught = lesson(conf, inputs, catalogue)
+    learner = Learner(net, _loss_of(net, catalogue, conf, taught), conf.train, comm, conf.seed)
     kept = Checkpoints(files.join(work, "checkpoints"), conf.train.keep_checkpoints)
     with Watchdog(conf.train.stall_s, comm.rank) as dog:
         validation = None
         if role_files(inputs.sequences.files, "validation"):
             validation = Validation(inputs.sequences.files, feed, inputs.place, comm, conf.train.validation_users)
         run = _Run(conf, comm, feed, inputs, catalogue, learner, validation, kept, dog,
-                   Progress(comm.rank, conf.train.epochs), judged)  # fmt: skip
+                   Progress(comm.rank, conf.train.epochs), judged, taught)  # fmt: skip
         run.progress.say(learner.precision.said)
         _restore(run)
+        if taught is not None:
+            run.progress.say(taught.begin(run.state, validation, catalogue, lambda: dog.beat("judging the teachers")))
         run.log = Log(conf, work, comm.rank, run.state.step)
         with closing(run.log):
             while not run.state.done:
                 _epoch(run)
                 _judge(run)
-    result = run.state.result()
+    told = None if taught is None else taught.facts(run.state)
+    result = replace(run.state.result(), items=inputs.items.fingerprint, teacher=told)
     # Ranks: only rank 0 writes; the others wait, so that who returns knows that the files are there.
     if comm.rank == 0:
         export(work, inputs.spec, kept.load(str(run.state.best))[0], run.state.log, result)
@@ -96,13 +102,14 @@ def train(conf: Config, comm: Comm, feed: Feed, work: str, judged: OnEpoch = lam
     return result
 
 
-def _loss_of(net: Net, catalogue: Catalogue, conf: Config) -> LossOf:
+def _loss_of(net: Net, catalogue: Catalogue, conf: Config, taught: Lesson | None) -> LossOf:
     t = conf.train
 
     def of(batch: Batch, key: Key) -> tuple[Tensor, int]:
         return loss(net, batch, catalogue, key, chunk=t.chunk, label_smoothing=t.label_smoothing, kind=t.loss,
                     negatives=t.negatives, sample=t.label_positions, scale=t.scale,
-                    calibration=t.calibration, half_life=t.recency_days)  # fmt: skip
+                    calibration=t.calibration, half_life=t.recency_days,
+                    teach=None if taught is None else taught.at(key.step))  # fmt: skip
 
     return of
 
@@ -205,6 +212,10 @@ def _judge(run: _Run) -> None:
         "starved": waited / max(state.seconds, 1e-9), "seconds": state.seconds,
         "validation_s": time.monotonic() - began,
     }  # fmt: skip
+    if run.lesson is not None:
+        row["teacher"] = run.lesson.share(state.step - 1)
+        if said := run.lesson.passed(state, judged):
+            run.progress.say(said)
     state.log.append(row)
     assert run.log is not None
     run.log.write({"kind": "epoch", **row})

@@ -17,7 +17,8 @@ from lstmrec.training.export import TrainResult
 class State:
     """step: steps done over all epochs. epoch: the current one, 0-based, `position` steps of it done, with its summed
     loss over `positions` labels (window_: since the log's last row), seconds, seconds waited for the reader. best:
-    name of the best weights, `worse` epochs since. data, spec: what the training is of.
+    name of the best weights, `worse` epochs since. data, spec: what the training is of. teachers: what each is worth on
+    validation, and last all together; taught_until: the step from which on they were silent; None: not yet.
     """
 
     data: str = ""
@@ -36,6 +37,8 @@ class State:
     best_epoch: int = 0
     worse: int = 0
     done: bool = False
+    teachers: list[dict[str, Any]] | None = None
+    taught_until: int | None = None
     log: list[dict[str, Any]] = field(default_factory=list)
 
     def to_json(self) -> str:

@@ -9,11 +9,12 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 import torch
+from torch import Tensor
 
 from lstmrec import files
 from lstmrec.contracts.errors import DataError
 from lstmrec.contracts.manifest import DataFile
-from lstmrec.model.batch import Catalogue, batch_of
+from lstmrec.model.batch import Batch, Catalogue, batch_of
 from lstmrec.model.metric import distinct_targets, metrics
 from lstmrec.model.net import Net
 from lstmrec.model.rank import scores_all
@@ -56,29 +57,37 @@ class Validation:
     def judge(self, net: Net, catalogue: Catalogue, k: int = 10, beat: Callable[[], None] = lambda: None) -> Judged:
         """Judge a net. beat is called for every batch. DataError D635 where another number of users was seen."""
         net.eval()
-        ndcg = hr = seen = counted = 0.0
-        device = catalogue.ids.device
-        rows = min(256, max(2, _SCORES // len(catalogue)))
         with torch.no_grad():
             vectors, bias = net.item_vectors(catalogue)
-            for item in self.feed.read(self.mine, COLUMNS) if self.mine else ():
-                keep = np.flatnonzero(_hash(item["user"]) <= self.limit) if self.limit is not None else None
-                size = len(item["n"]) if keep is None else len(keep)
-                for start in range(0, size, rows):
-                    at = slice(start, start + rows) if keep is None else keep[start : start + rows]
-                    batch = batch_of({name: column[at] for name, column in item.items()}).to(device)
-                    found = metrics(scores_all(net, batch, vectors, bias), distinct_targets(batch.after_items), k)
-                    ndcg += float(found["ndcg"].nansum())
-                    hr += float(found["hit"].nansum())
-                    counted += float((~found["ndcg"].isnan()).sum())
-                    seen += batch.rows
-                    beat()
-        ndcg, hr, counted, seen = sum_floats(self.comm, [ndcg, hr, counted, seen])
+            return self.measure(lambda batch: [scores_all(net, batch, vectors, bias)], 1, catalogue, k, beat)[0]
+
+    def measure(self, scorer: Callable[[Batch], Sequence[Tensor]], many: int, catalogue: Catalogue, k: int = 10,
+                beat: Callable[[], None] = lambda: None) -> list[Judged]:  # fmt: skip
+        """Judge `many` scorers in one pass. scorer: a batch -> (B, N) scores of each, -inf where an item is out."""
+        sums = [[0.0, 0.0, 0.0] for _ in range(many)]
+        seen, device = 0.0, catalogue.ids.device
+        rows = min(256, max(2, _SCORES // len(catalogue)))
+        for item in self.feed.read(self.mine, COLUMNS) if self.mine else ():
+            keep = np.flatnonzero(_hash(item["user"]) <= self.limit) if self.limit is not None else None
+            size = len(item["n"]) if keep is None else len(keep)
+            for start in range(0, size, rows):
+                at = slice(start, start + rows) if keep is None else keep[start : start + rows]
+                batch = batch_of({name: column[at] for name, column in item.items()}).to(device)
+                targets = distinct_targets(batch.after_items)
+                for total, scores in zip(sums, scorer(batch), strict=True):
+                    found = metrics(scores, targets, k)
+                    total[0] += float(found["ndcg"].nansum())
+                    total[1] += float(found["hit"].nansum())
+                    total[2] += float((~found["ndcg"].isnan()).sum())
+                seen += batch.rows
+                beat()
+        *flat, seen = sum_floats(self.comm, [*(n for total in sums for n in total), seen])
         if seen != self.users:
             raise DataError("D635", f"{int(seen):,} users validated of {self.users:,}", "table sequences, validation",
                             "a reader lost rows, or a user stands in the table twice")  # fmt: skip
         # 12 digits: how ranks group a sum must not decide which epoch was best.
-        return Judged(round(ndcg / max(counted, 1.0), 12), round(hr / max(counted, 1.0), 12), self.users)
+        return [Judged(round(ndcg / max(counted, 1.0), 12), round(hr / max(counted, 1.0), 12), self.users)
+                for ndcg, hr, counted in zip(flat[::3], flat[1::3], flat[2::3], strict=True)]  # fmt: skip
 
 
 def _hash(user: npt.NDArray[np.int64]) -> npt.NDArray[np.uint64]:

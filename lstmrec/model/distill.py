@@ -1,0 +1,107 @@
+"""Distillation: trained nets show a student, place by place, what they would rank highest there and how surely.
+
+Hinton, Vinyals and Dean 2015 (soft targets at a temperature, an ensemble as the geometric mean of its parts); Tang and
+Wang 2018, Ranking Distillation (the top of the teacher's ranking alone).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from lstmrec.model.batch import Batch, Catalogue
+from lstmrec.model.history import Own, Seen
+from lstmrec.model.net import Net
+from lstmrec.model.rank import scores_all
+
+
+@dataclass(frozen=True)
+class How:
+    """weight: share of the loss that is the teachers'. temperature: scores are divided by it, on both sides. top: items
+    of the teachers' list; 0: all."""
+
+    weight: float
+    temperature: float = 1.0
+    top: int = 100
+
+
+@dataclass(frozen=True)
+class _Part:
+    """What one teacher says at P places: query (P, dim), vectors (I, dim) and bias (I,) of the items from 2 on."""
+
+    query: Tensor
+    vectors: Tensor
+    bias: Tensor
+    own: Own | None
+
+
+@dataclass(frozen=True)
+class Soft:
+    """The teachers' lists at the places of a batch, made chunk by chunk."""
+
+    how: How
+    parts: Sequence[_Part]
+    seen: Seen | None
+
+    def lists(self, low: int, high: int, dtype: torch.dtype) -> tuple[Tensor | None, Tensor]:
+        """(column (n, M) of the items, counted from 2, or None: all; shares (n, M), summing to 1) of the places
+        [low, high): the softmax, at the temperature, over the M highest of the teachers' mean scores. What the user had
+        is out, as for the student. dtype: of the products."""
+        mean = self.parts[0].bias.new_zeros((high - low, len(self.parts[0].bias)))
+        for part in self.parts:
+            mean += _scores(part, low, high, dtype)
+        mean /= len(self.parts)
+        if self.seen is not None:
+            place, item = self.seen.entries(low, high)
+            inside = item - 2 < mean.shape[1]
+            mean[place[inside], item[inside] - 2] = -torch.inf
+        column: Tensor | None = None
+        if 0 < self.how.top < mean.shape[1]:
+            mean, column = mean.topk(self.how.top, dim=1)
+        return column, (mean / self.how.temperature).softmax(1)
+
+
+Teach = Callable[[Batch, Tensor, Tensor], Soft]
+"""(batch, row (P,), at (P,)) -> what the teachers say at these places."""
+
+
+class Teachers:
+    """Frozen nets over one catalogue, on its device: nothing of them is random, nothing moves. Their item vectors are
+    computed once: items x dim numbers a teacher."""
+
+    def __init__(self, nets: Sequence[Net], catalogue: Catalogue) -> None:
+        self.nets = [net.eval().requires_grad_(False) for net in nets]
+        with torch.no_grad():
+            self.tables = [net.item_vectors(catalogue) for net in self.nets]
+
+    @torch.no_grad()
+    def scores(self, batch: Batch) -> list[Tensor]:
+        """(B, N) serving scores, see `rank.scores_all`, of each teacher, and last their mean: who teaches."""
+        each = [scores_all(net, batch, *table) for net, table in zip(self.nets, self.tables, strict=True)]
+        return [*each, sum(each[1:], each[0]) / len(each)]
+
+    @torch.no_grad()
+    def soft(self, batch: Batch, row: Tensor, at: Tensor, how: How) -> Soft:
+        """What they say at P places (row, at) of a batch, about the items [2, trained)."""
+        parts = []
+        for net, (vectors, bias) in zip(self.nets, self.tables, strict=True):
+            hidden, own_input = net.hidden(batch, vectors)
+            query, own = net.asked(batch, row, at, hidden, own_input, vectors, bias)
+            trained = slice(2, net.spec.trained)
+            parts.append(_Part(query, vectors[trained], bias[trained], own))
+        seen = Seen(batch, row, at) if self.nets[0].spec.history == "filter" else None
+        return Soft(how, parts, seen)
+
+
+def _scores(part: _Part, low: int, high: int, dtype: torch.dtype) -> Tensor:
+    """(n, I) of the places [low, high); own scores replace."""
+    x, table = part.query[low:high].to(dtype), part.vectors.to(dtype)
+    scores = (x @ table.T).to(part.bias.dtype).add_(part.bias)
+    if part.own is not None:
+        cuts = torch.searchsorted(part.own.place, torch.tensor([low, high], device=x.device)).tolist()
+        mine = slice(*cuts)
+        scores[part.own.place[mine] - low, part.own.item[mine] - 2] = part.own.score[mine]
+    return scores
