@@ -3,11 +3,13 @@
     lstmrec run --config conf/movielens-1m.yaml --to sequence
     python scripts/bench/ablations.py [--config conf/movielens-1m.yaml] [--root R] [--out runs/bench/ablations]
                                       [--only NAME ...] [--seeds 1 2 3] [--at-once N] [--set A.B=C ...]
+                                      [--teachers FOLDER ...]
 
 Reads the tables of a root where s1 to s5 have run; needs torch and pyarrow, no Spark: the trainer alone, one process a
-trial, N at once (on a GPU they share it). A trial that has ended is not trained again, one of
-another --set is refused; OUT/NAME-SEED holds its
-result.json and the net's export. The last line is one JSON object: variant -> NDCG@10 and HR@10 of validation (means),
+trial, N at once (on a GPU they share it). A trial that has ended is not trained again, one of another --set or other
+--teachers is refused; OUT/NAME-SEED holds its result.json and the net's export, which can teach: the variants that are
+"taught" learn from --teachers (`train.teacher.bundles`), and are left out without. `--set train.teacher.temperature=2`
+and the like go for them all. The last line is one JSON object: variant -> NDCG@10 and HR@10 of validation (means),
 seeds (their number), spread (standard deviation of NDCG@10), parameters.
 """
 
@@ -32,6 +34,7 @@ from rich.table import Table
 
 ROOT = Path(__file__).resolve().parents[2]
 UNMASKED = "no seen mask in training"
+TAUGHT = ", taught"
 _SAMPLED = "train.negatives=512"  # of 3,414 films
 VARIANTS: dict[str, tuple[str, ...]] = {
     "recipe": (),
@@ -51,6 +54,10 @@ VARIANTS: dict[str, tuple[str, ...]] = {
     "FFN": ("train.model.ffn=2",),
     "units 512": ("train.model.units=512",),
     "units 128": ("train.model.units=128",),
+    "units 128, taught": ("train.model.units=128",),
+    "units 64": ("train.model.units=64",),
+    "units 64, taught": ("train.model.units=64",),
+    "recipe, taught": (),
     "1 layer": ("train.model.layers=1",),
     "3 layers": ("train.model.layers=3",),
     "dim 256": ("train.model.dim=256",),
@@ -73,7 +80,7 @@ def trial(args: argparse.Namespace, name: str, seed: int, place: Path) -> None:
     from lstmrec.training.export import read_result
 
     settings = (f"root={args.root}", f"seed={seed}", "train.launch=solo", "train.ranks=1", "train.reader=arrow",
-                "train.threads=1", *args.set, *VARIANTS[name])  # fmt: skip
+                "train.threads=1", *args.set, *VARIANTS[name], *taught(args, name))  # fmt: skip
     conf = load([str(args.config)], settings)
     with blind() if name == UNMASKED else nullcontext():
         run(conf, str(place))
@@ -82,8 +89,16 @@ def trial(args: argparse.Namespace, name: str, seed: int, place: Path) -> None:
     found = {"name": name, "seed": seed, "ndcg_10": result.ndcg, "hr_10": result.hr, "best_epoch": result.best_epoch,
              "epochs": result.epochs, "seconds": result.seconds, "positions": result.positions,
              "starved": result.waited / result.seconds, "weights": weights,
-             "set": args.set, "sequences": versions.current(conf.root, tables.SEQUENCES).fingerprint}  # fmt: skip
+             "set": args.set, "teachers": list(taught(args, name)), "teacher": result.teacher,
+             "sequences": versions.current(conf.root, tables.SEQUENCES).fingerprint}  # fmt: skip
     (place / "result.json").write_text(json.dumps(found) + "\n")
+
+
+def taught(args: argparse.Namespace, name: str) -> tuple[str, ...]:
+    """The setting that gives a variant its teachers; none for those that learn alone."""
+    if not name.endswith(TAUGHT):
+        return ()
+    return (f"train.teacher.bundles={json.dumps([str(folder) for folder in args.teachers])}",)
 
 
 @contextmanager
@@ -121,8 +136,9 @@ def walk(args: argparse.Namespace, trials: list[tuple[str, int]]) -> None:
                 print(f"{pair[0]}, seed {pair[1]}: failed: {said}", file=sys.stderr, flush=True)
                 return False
         found = json.loads((place / "result.json").read_text())
-        if found["set"] != args.set:
-            raise SystemExit(f"{place} was trained with --set {found['set']}: choose another --out")
+        if (found["set"], found.get("teachers", [])) != (args.set, list(taught(args, pair[0]))):
+            how = [*found["set"], *found.get("teachers", [])]
+            raise SystemExit(f"{place} was trained with {how}: choose another --out")
         print(f"{time.monotonic() - began:6.0f} s  {pair[0]}, seed {pair[1]}: {found['ndcg_10']:.4f}, "
               f"epoch {found['best_epoch']} of {found['epochs']}", file=sys.stderr, flush=True)  # fmt: skip
         return True
@@ -168,6 +184,7 @@ def main() -> int:
     parser.add_argument("--only", nargs="+", choices=VARIANTS, default=list(VARIANTS), metavar="NAME")
     parser.add_argument("--seeds", nargs="+", type=int, default=[1, 2, 3])
     parser.add_argument("--at-once", type=int, default=1)
+    parser.add_argument("--teachers", nargs="+", default=[], metavar="FOLDER", help="exports or roots")
     parser.add_argument("--set", action="append", default=[], metavar="A.B=C", help="override a key in every trial")
     parser.add_argument("--trial", nargs=2, metavar=("NAME", "SEED"), help=argparse.SUPPRESS)
     args = parser.parse_args()
@@ -175,7 +192,8 @@ def main() -> int:
         name, seed = args.trial[0], int(args.trial[1])
         trial(args, name, seed, folder(args.out, name, seed))
         return 0
-    walk(args, [(name, seed) for seed in args.seeds for name in args.only])
+    chosen = [name for name in args.only if args.teachers or not name.endswith(TAUGHT)]
+    walk(args, [(name, seed) for seed in args.seeds for name in chosen])
     print(json.dumps(told(args.out, Console(highlight=False, soft_wrap=True))), flush=True)
     return 0
 

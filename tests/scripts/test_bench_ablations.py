@@ -23,10 +23,12 @@ def script() -> ModuleType:
 
 def test_each_variant_is_another_config(script: ModuleType) -> None:
     def trains(name: str) -> str:
-        return load([str(by_path.REPO / "conf/movielens-1m.yaml")], script.VARIANTS[name]).train.model_dump_json()
+        settings = (*script.VARIANTS[name], *script.taught(SimpleNamespace(teachers=[Path("runs/a"), "b#v1"]), name))
+        return load([str(by_path.REPO / "conf/movielens-1m.yaml")], settings).train.model_dump_json()
 
     names = [name for name in script.VARIANTS if name != script.UNMASKED]
     assert len({trains(name) for name in names}) == len(names)
+    assert '["runs/a","b#v1"]' in trains("units 64, taught") and "runs/a" not in trains("units 64")
     assert len({script.folder(Path("x"), name, 1) for name in script.VARIANTS}) == len(script.VARIANTS)
 
 
