@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import torch
 from torch import Tensor
@@ -30,10 +31,11 @@ class How:
 
 @dataclass(frozen=True)
 class _Part:
-    """What one teacher says at P places: query (P, dim), vectors (I, dim) and bias (I,) of the items from 2 on."""
+    """What one teacher says at P places: query (P, dim); table: vectors (I, dim) of the items from 2 on, in a dtype;
+    their bias (I,)."""
 
     query: Tensor
-    vectors: Tensor
+    table: Callable[[torch.dtype], Tensor]
     bias: Tensor
     own: Own | None
 
@@ -76,6 +78,7 @@ class Teachers:
         self.nets = [net.eval().requires_grad_(False) for net in nets]
         with torch.no_grad():
             self.tables = [net.item_vectors(catalogue) for net in self.nets]
+        self._cast: dict[tuple[int, torch.dtype], Tensor] = {}
 
     @torch.no_grad()
     def scores(self, batch: Batch) -> list[Tensor]:
@@ -87,19 +90,24 @@ class Teachers:
     def soft(self, batch: Batch, row: Tensor, at: Tensor, how: How) -> Soft:
         """What they say at P places (row, at) of a batch, about the items [2, trained)."""
         parts = []
-        for net, (vectors, bias) in zip(self.nets, self.tables, strict=True):
+        for n, (net, (vectors, bias)) in enumerate(zip(self.nets, self.tables, strict=True)):
             hidden, own_input = net.hidden(batch, vectors)
             query, own = net.asked(batch, row, at, hidden, own_input, vectors, bias)
-            trained = slice(2, net.spec.trained)
-            parts.append(_Part(query, vectors[trained], bias[trained], own))
+            parts.append(_Part(query, partial(self._table, n), bias[2 : net.spec.trained], own))
         seen = Seen(batch, row, at) if self.nets[0].spec.history == "filter" else None
         return Soft(how, parts, seen)
+
+    def _table(self, n: int, dtype: torch.dtype) -> Tensor:
+        """A teacher's vectors of the items [2, trained) in a dtype: cast once, not at each chunk."""
+        if (n, dtype) not in self._cast:
+            self._cast[n, dtype] = self.tables[n][0][2 : self.nets[n].spec.trained].to(dtype)
+        return self._cast[n, dtype]
 
 
 def _scores(part: _Part, low: int, high: int, dtype: torch.dtype) -> Tensor:
     """(n, I) of the places [low, high); own scores replace."""
-    x, table = part.query[low:high].to(dtype), part.vectors.to(dtype)
-    scores = (x @ table.T).to(part.bias.dtype).add_(part.bias)
+    x = part.query[low:high].to(dtype)
+    scores = (x @ part.table(dtype).T).to(part.bias.dtype).add_(part.bias)
     if part.own is not None:
         cuts = torch.searchsorted(part.own.place, torch.tensor([low, high], device=x.device)).tolist()
         mine = slice(*cuts)

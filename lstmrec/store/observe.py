@@ -20,6 +20,7 @@ from lstmrec.config.run import Config
 from lstmrec.contracts.errors import ConfigError, LstmrecError
 from lstmrec.contracts.manifest import Manifest
 from lstmrec.store import lineage
+from lstmrec.training import teachers
 
 _TIMEOUT_S = 5.0
 Sink = Callable[[Mapping[str, Any]], None]
@@ -82,6 +83,7 @@ class Observer:
             made = [versions.current(self.conf.root, t) for t in job.GIVES if versions.log(self.conf.root, t.name)]
         c = self.conf.clean
         sources = [p for part in (c.events, c.items, c.users) if part for p in part.path] if name == "clean" else []
+        sources += [place for m in made for place in teachers.places(m)]
         self._lineage(lineage.event(self.conf, self.run, name, state, needs=job.NEEDS, sources=sources, made=made,
                                     error=f"{code(error)}: {said(error)}" if error else ""))  # fmt: skip
 

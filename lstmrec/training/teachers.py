@@ -58,6 +58,13 @@ def sources(conf: Config) -> dict[str, str]:
     return {"teacher": digest(asked.model_dump(mode="json", exclude={"bundles"}, exclude_defaults=True)), **of}
 
 
+def places(bundle: Manifest) -> list[str]:
+    """Where those lay that taught a bundle, as lineage names them: a root's table, or a folder."""
+    asked = bundle.facts.get("teacher") if bundle.table == tables.BUNDLE.name else None
+    said = [str(b["bundle"]).partition("#") for b in (asked or {}).get("bundles", ())]
+    return [files.join(place, tables.BUNDLE.name) if version else place for place, _, version in said]
+
+
 def _found(entry: str, flow: str) -> Bundle:
     if files.exists(files.join(entry, PARTS[1])):
         return _of_folder(entry)

@@ -8,11 +8,13 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
+import pytest
 from pydantic_core import PydanticUndefined, to_jsonable_python
 
 from lstmrec import config
 from lstmrec.config.base import Section
 from lstmrec.config.load import validate
+from lstmrec.contracts.errors import ConfigError
 
 GOLDEN = Path(__file__).resolve().parents[1] / "golden" / "defaults.json"
 SMALL = {"root": "runs/x", "as_of": "2018-01-01T00:00:00Z", "clean": {"events": {"path": ["events"]}}}
@@ -50,6 +52,20 @@ def test_what_stands_at_its_default_is_in_no_skip_key() -> None:
     assert other.chosen("seed", "train.model", "train.model.dim") == {
         "seed": 7, "train.model": {"dim": 8}, "train.model.dim": 8,
     }  # fmt: skip
+
+
+def test_teachers_that_cannot_be() -> None:
+    def taught(*bundles: str, **train: Any) -> Any:
+        return validate(SMALL | {"train": {"teacher": {"bundles": list(bundles)}, **train}}).train.teacher
+
+    assert taught("runs/x#v1", "runs/y").asked() == {"weight": 0.5, "temperature": 1.0, "top": 100, "teachers": 2}
+    assert taught(loss="sce").asked() == {}
+    with pytest.raises(ConfigError, match="ROOT#VERSION"):
+        taught("runs/x/")
+    with pytest.raises(ConfigError, match="loss softmax, not sce"):
+        taught("runs/y", loss="sce")
+    with pytest.raises(ConfigError, match="weight"):
+        taught(teacher={"weight": 1.0})
 
 
 if __name__ == "__main__":

@@ -7,9 +7,11 @@ from typing import Any
 import pytest
 
 from lstmrec import versions
+from lstmrec.config.load import validate
 from lstmrec.config.run import Config
 from lstmrec.config.train import TrainConfig
 from lstmrec.contracts import tables
+from lstmrec.contracts.errors import ConfigError, DataError
 from lstmrec.jobs import train as job
 from lstmrec.model.build import load
 from lstmrec.store import door
@@ -51,13 +53,15 @@ def test_it_commits_the_best_weights_and_then_skips(root: Path) -> None:
 def test_what_makes_the_result_is_in_the_key_and_what_does_not_is_out(root: Path) -> None:
     base = key(config(root))
     hows: dict[str, Any] = {
+        "teacher": {"weight": 0.3, "top": 7},  # of nobody
         "launch": "horovodrun", "ranks": 2, "comm": "torch", "reader": "petastorm", "device": "auto", "threads": 3,
         "checkpoint_steps": 3, "keep_checkpoints": 5, "stall_s": 9, "hosts": "a:1", "network": "eth0",
         "max_restarts": 0, "cache_mb": 7, "log_steps": 3, "tensorboard": True, "pin": False, "mlflow": "file:somewhere",
     }  # fmt: skip
-    assert hows.keys() == job.HOW and all(key(config(root, **{k: v})) == base for k, v in hows.items())
+    # `steps` and teachers make the result, and are in the key by way of the sources, where they are asked for.
+    assert hows.keys() | {"steps"} == job.HOW and all(key(config(root, **{k: v})) == base for k, v in hows.items())
     whats: dict[str, Any] = {"epochs": 4, "shards": 4, "batch": 16, "ema": 0.5, "patience": 2, "loss": "sampled",
-                             "model": {"layers": 2}}  # fmt: skip
+                             "steps": 7, "model": {"layers": 2}}  # fmt: skip
     assert all(key(config(root, **{k: v})) != base for k, v in whats.items())
     assert {s.removeprefix("train.") for s in job.SECTIONS if "." in s} == set(TrainConfig.model_fields) - job.HOW
 
@@ -77,3 +81,37 @@ def test_running_again_goes_on_from_the_checkpoint(
     said = capsys.readouterr().out
     assert said.count("train  epoch 1/2 · loss") == 1 and "goes on from step 12" in said
     assert len(versions.log(str(root), "bundle")) == 1
+
+
+def taught(root: Path, *bundles: object, **more: Any) -> Config:
+    teacher = {"bundles": [str(b) for b in bundles], "weight": 0.5, "temperature": 2.0, **more.pop("teacher", {})}
+    return config(root, epochs=2, **more, teacher=teacher)
+
+
+def refits(conf: Config) -> Config:
+    return validate(conf.model_dump(mode="json") | {"flow": "refit"})
+
+
+def test_a_bundle_taught_by_others_names_them_also_when_refitted(tmp_path: Path) -> None:
+    other, root = tmp_path / "other", tmp_path / "root"
+    for folder in (other, root):
+        write_all(folder)
+    first = door.walk(job, config(other, epochs=6)).manifest
+    told = door.walk(job, taught(root, other)).manifest
+    [teacher] = told.facts["teacher"]["bundles"]
+    assert teacher["bundle"] == f"{other}#{first.version}" and teacher["ndcg_10"] == first.facts["ndcg_10"]
+    assert told.parents["teacher.1"] == teacher["fingerprint"] and told.facts["told"]["taught by"] == "1 at 1.0000"
+    assert door.walk(job, taught(root, f"{other}#{first.version}")).state == "skip"
+
+    with pytest.raises(DataError, match=r"D671.*flow refit"):  # its catalogue is of all events
+        door.walk(job, refits(taught(root, other)))
+    again = door.walk(job, refits(config(other, epochs=6))).manifest
+    with pytest.raises(ConfigError, match=r"C660.*train\.teacher"):
+        door.walk(job, refits(taught(root, other, teacher={"weight": 0.25})))
+    refitted = door.walk(job, refits(taught(root, other))).manifest
+    assert refitted.facts["teacher"]["bundles"][0]["bundle"] == f"{other}#{again.version}"
+    assert refitted.facts["teacher"]["until"] == told.facts["teacher"]["until"]
+    damaged = Path(versions.folder(str(other), "bundle", again.version), "model.json")
+    damaged.write_text(damaged.read_text() + " ")
+    with pytest.raises(DataError, match="D673"):
+        door.walk(job, refits(taught(root, other)), force=True)

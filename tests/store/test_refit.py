@@ -58,3 +58,17 @@ def test_an_older_bundle_that_says_no_flow_was_evaluated(tmp_path: Path) -> None
     ticket = Ticket(conf.root, "train", 1, "k", conf.as_of, config=conf.section(*train.SECTIONS))
     old = versions.seal_files(conf.root, ticket.manifest(tables.BUNDLE, "v1", facts={"steps": 5, "best_epoch": 1}))
     assert refit.evaluated(made.config(tmp_path, flow="refit")) == old
+
+
+def test_teachers_teach_as_long_as_they_did(tmp_path: Path) -> None:
+    def conf(**more: Any) -> Config:
+        lesson = {"bundles": ["there", "elsewhere"], "weight": 0.25, **more.pop("teacher", {})}
+        return made.config(tmp_path, train={"teacher": lesson}, **more)
+
+    judged = bundle(conf(), "v1", teacher={"asked": conf().train.teacher.asked(), "until": 40})
+    other = conf(flow="refit", teacher={"bundles": ["a", "b"]})  # of other events they are other bundles
+    assert refit.frozen(other, refit.evaluated(other)).train.teacher.steps == 40
+    assert refit.frozen(other, judged).train.teacher.bundles == ["a", "b"]
+    for wrong in ({"bundles": ["there"]}, {"top": 5}, {"bundles": []}):
+        with pytest.raises(ConfigError, match=r"C660.*train\.teacher"):
+            refit.evaluated(conf(flow="refit", teacher=wrong))
