@@ -28,7 +28,7 @@ def test_each_variant_is_another_config(script: ModuleType) -> None:
 
     names = [name for name in script.VARIANTS if name != script.UNMASKED]
     assert len({trains(name) for name in names}) == len(names)
-    assert '["runs/a","b#v1"]' in trains("units 64, taught") and "runs/a" not in trains("units 64")
+    assert '["runs/a","b#v1"]' in trains("units 128, taught") and "runs/a" not in trains("units 128")
     assert len({script.folder(Path("x"), name, 1) for name in script.VARIANTS}) == len(script.VARIANTS)
 
 
