@@ -108,11 +108,12 @@ def test_what_the_result_tells_of_them(root: Path, teacher: str, novice: str, tm
     assert json.loads((tmp_path / "export" / "result.json").read_text())["items"] == "encoded_items-print"
 
 
-def test_no_weight_is_plain_training_to_the_bit(root: Path, teacher: str, tmp_path: Path) -> None:
+def test_no_weight_and_no_steps_are_plain_training_to_the_bit(root: Path, teacher: str, tmp_path: Path) -> None:
     learn(config(root, epochs=2, ema=0.9), tmp_path / "plain")
-    learn(student(root, [teacher], epochs=2, ema=0.9, teacher={"weight": 0.0}), tmp_path / "none")
-    assert weights(tmp_path / "plain") == weights(tmp_path / "none")
-    assert told(tmp_path / "plain") == told(tmp_path / "none")
+    for n, none in enumerate(({"weight": 0.0}, {"steps": 0})):
+        learn(student(root, [teacher], epochs=2, ema=0.9, teacher=none), tmp_path / str(n))
+        assert weights(tmp_path / "plain") == weights(tmp_path / str(n))
+        assert told(tmp_path / "plain") == told(tmp_path / str(n))
 
 
 def test_teachers_that_are_no_better_fall_silent_for_good(root: Path, novice: str, tmp_path: Path) -> None:
