@@ -65,6 +65,8 @@ class Manifest:
         leads out of its folder."""
         try:
             raw = json.loads(text)
+            if not isinstance(raw["files"], list):
+                raise TypeError(f"files is no list: {str(raw['files'])[:80]!r}")
             raw["files"] = tuple(_typed(DataFile(**f)) for f in raw["files"])
             return _typed(Manifest(**raw))
         except (ValueError, TypeError, KeyError, RecursionError) as error:

@@ -136,6 +136,7 @@ def test_every_field_says_what_it_is() -> None:
         "candidates",
         "publish",
         "operate",
+        "daily",
     }
     missing = []
 

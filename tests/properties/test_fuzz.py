@@ -141,6 +141,7 @@ PLAIN = json.loads(manifest().to_json())
 
 @many
 @given(st.sampled_from(sorted(places(PLAIN), key=str)), VALUES)
+@example(("files",), {})
 @example(("files", 0, "path"), "../../../etc/passwd")
 @example(("files", 0, "path"), "s3://other/x")
 @example(("version",), "../v2")
