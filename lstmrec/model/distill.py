@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from lstmrec.model.batch import Batch, Catalogue
-from lstmrec.model.history import Own, Seen
+from lstmrec.model.history import Own
 from lstmrec.model.net import Net
 from lstmrec.model.rank import scores_all
 
@@ -46,20 +46,17 @@ class Soft:
 
     how: How
     parts: Sequence[_Part]
-    seen: Seen | None
 
-    def lists(self, low: int, high: int, dtype: torch.dtype) -> tuple[Tensor | None, Tensor]:
+    def lists(self, low: int, high: int, out: Tensor, dtype: torch.dtype) -> tuple[Tensor | None, Tensor]:
         """(column (n, M) of the items, counted from 2, or None: all; shares (n, M), summing to 1) of the places
-        [low, high): the softmax, at the temperature, over the M highest of the teachers' mean scores. What the user had
-        is out, as for the student. dtype: of the products."""
-        mean = self.parts[0].bias.new_zeros((high - low, len(self.parts[0].bias)))
-        for part in self.parts:
+        [low, high): the softmax, at the temperature, over the M highest of the teachers' mean scores. out (n, I): what
+        is not shown there. dtype: of the products."""
+        mean = _scores(self.parts[0], low, high, dtype)
+        for part in self.parts[1:]:
             mean += _scores(part, low, high, dtype)
-        mean /= len(self.parts)
-        if self.seen is not None:
-            place, item = self.seen.entries(low, high)
-            inside = item - 2 < mean.shape[1]
-            mean[place[inside], item[inside] - 2] = -torch.inf
+        if len(self.parts) > 1:
+            mean /= len(self.parts)
+        mean.masked_fill_(out, -torch.inf)
         column: Tensor | None = None
         if 0 < self.how.top < mean.shape[1]:
             mean, column = mean.topk(self.how.top, dim=1)
@@ -94,8 +91,7 @@ class Teachers:
             hidden, own_input = net.hidden(batch, vectors)
             query, own = net.asked(batch, row, at, hidden, own_input, vectors, bias)
             parts.append(_Part(query, partial(self._table, n), bias[2 : net.spec.trained], own))
-        seen = Seen(batch, row, at) if self.nets[0].spec.history == "filter" else None
-        return Soft(how, parts, seen)
+        return Soft(how, parts)
 
     def _table(self, n: int, dtype: torch.dtype) -> Tensor:
         """A teacher's vectors of the items [2, trained) in a dtype: cast once, not at each chunk."""
@@ -107,7 +103,10 @@ class Teachers:
 def _scores(part: _Part, low: int, high: int, dtype: torch.dtype) -> Tensor:
     """(n, I) of the places [low, high); own scores replace."""
     x = part.query[low:high].to(dtype)
-    scores = (x @ part.table(dtype).T).to(part.bias.dtype).add_(part.bias)
+    if dtype == part.bias.dtype:
+        scores = torch.addmm(part.bias, x, part.table(dtype).T)
+    else:
+        scores = (x @ part.table(dtype).T).to(part.bias.dtype).add_(part.bias)
     if part.own is not None:
         cuts = torch.searchsorted(part.own.place, torch.tensor([low, high], device=x.device)).tolist()
         mine = slice(*cuts)

@@ -167,7 +167,7 @@ class _Told:
 
 
 def _told(logits: Tensor, low: int, high: int, soft: Soft) -> _Told:
-    column, wanted = soft.lists(low, high, gemm_dtype(logits))
+    column, wanted = soft.lists(low, high, logits == -torch.inf, gemm_dtype(logits))
     weight, temperature = soft.how.weight, soft.how.temperature
     mine = (logits if column is None else logits.gather(1, column)) / temperature
     log_p = mine.log_softmax(1)

@@ -129,7 +129,9 @@ def test_products_in_bf16_teach_nearly_the_same() -> None:
     teach, batch = Teachers([worlds.net(seed=2), worlds.net(seed=3, dim=4)], CAT), worlds.batch(seed=3)
     row, at = torch.tensor([0, 0, 3]), torch.tensor([2, 5, 1])
     soft = teach.soft(batch, row, at, How(0.5, 2.0, 0))
-    (none, plain), (_, fast) = (soft.lists(1, 3, dtype) for dtype in (torch.float32, torch.bfloat16))
+    out = torch.zeros((2, 22), dtype=torch.bool)
+    out[1, 5:8] = True
+    (none, plain), (_, fast) = (soft.lists(1, 3, out, dtype) for dtype in (torch.float32, torch.bfloat16))
     assert none is None and plain.shape == fast.shape == (2, 22) and not torch.equal(plain, fast)
-    assert torch.equal(plain == 0, fast == 0) and plain.sum(1).allclose(torch.ones(2))
+    assert torch.equal(plain == 0, out) and torch.equal(fast == 0, out) and plain.sum(1).allclose(torch.ones(2))
     torch.testing.assert_close(fast, plain, rtol=0.1, atol=1e-3)
