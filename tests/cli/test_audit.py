@@ -88,6 +88,7 @@ def planted(monkeypatch: Any) -> None:
     monkeypatch.setattr(profile.profiles, "raw", of_every_event)
 
 
+@pytest.mark.slow
 def test_three_planted_leaks_are_found(spark: Any, shop: Config, planted: None) -> None:
     found = {f.table: f for f in audited(spark, shop, "validation") if f.moved}
     assert {"scalers", "vocabulary", "user_profiles"} <= set(found) <= {

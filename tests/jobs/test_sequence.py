@@ -71,7 +71,7 @@ def test_facts(spark: Any, first: tuple[Path, Manifest]) -> None:
     assert all(len(r.before_decayed) == 2 * r.before for r in rows)
 
 
-@pytest.mark.parametrize("partitions", [1, 7])
+@pytest.mark.parametrize("partitions", [pytest.param(1, marks=pytest.mark.slow), 7])
 def test_partitions_change_nothing(spark: Any, first: tuple[Path, Manifest], tmp_path: Path, partitions: int) -> None:
     again = _run(spark, tmp_path, partitions)
     for table in (*profile.GIVES, tables.SEQUENCES):

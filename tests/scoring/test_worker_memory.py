@@ -69,6 +69,7 @@ def roots(tmp_path_factory: pytest.TempPathFactory) -> dict[int, Path]:
     return made
 
 
+@pytest.mark.slow
 def test_users_and_items_cost_no_memory(roots: dict[int, Path]) -> None:
     base, most = held(roots[4_000], 4_000, 1024)
     after, highest = held(roots[4_000], 4_000, 16 * 1024)

@@ -61,7 +61,7 @@ def expected(folder: Path, net: Net, row: dict[str, Any], k: int) -> tuple[list[
     return items[0][real].tolist(), scores[0][real].tolist()
 
 
-@pytest.mark.parametrize("history", ["filter", "learn"])
+@pytest.mark.parametrize("history", [pytest.param("filter", marks=pytest.mark.slow), "learn"])
 def test_answers_are_the_lists_of_the_whole_history(tmp_path: Path, history: str) -> None:
     net = worlds.net(**worlds.RICH, history=history).eval()
     bundle, vectors, _ = exports.world(tmp_path / "root", net)

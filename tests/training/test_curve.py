@@ -69,7 +69,7 @@ def solo(root: Path, tmp_path_factory: pytest.TempPathFactory) -> list[float]:
 horovod = pytest.param("horovod", marks=[pytest.mark.horovod, pytest.mark.slow])
 
 
-@pytest.mark.parametrize("size", [2, 4])
+@pytest.mark.parametrize("size", [2, pytest.param(4, marks=pytest.mark.slow)])
 @pytest.mark.parametrize("kind", ["torch", horovod])
 def test_any_number_of_ranks_has_the_same_curve(
     root: Path, solo: list[float], tmp_path: Path, kind: str, size: int
