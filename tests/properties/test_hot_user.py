@@ -18,6 +18,7 @@ from tests.properties import hot
 ROOT = Path(__file__).parents[2]
 
 
+@pytest.mark.slow
 def test_a_hot_user_is_capped_and_the_others_stay_as_they_are(spark: Any, tmp_path: Path) -> None:
     source = str(tmp_path / "source")
     hot.write(spark, source, hot=60_000, others=30_000, users=500, items=400)
