@@ -86,6 +86,11 @@ def lies_there(root: str, contract: Table, manifest: Manifest) -> bool:
     return all(f.path in sizes and f.bytes in (0, sizes[f.path]) for f in manifest.files)
 
 
+def stands(root: str, table: str, version: str) -> bool:
+    """Whether a version has its manifest."""
+    return files.exists(files.join(folder(root, table, version), manifests.NAME))
+
+
 def append(root: str, table: str, version: str, name: str = "head") -> None:
     """Point a name at a version, unless it does already."""
     entries = log(root, table, name)
@@ -109,14 +114,14 @@ def data_files(root: str, table: str, version: str) -> list[DataFile]:
     ]
 
 
-def seal(root: str, manifest: Manifest) -> Manifest:
-    """Create the manifest (the version is readable from now on), then move `head`."""
+def seal(root: str, manifest: Manifest, name: str = "head") -> Manifest:
+    """Create the manifest (the version is readable from now on), then point `name` there."""
     path = files.join(folder(root, manifest.table, manifest.version), manifests.NAME)
     if not files.create(path, manifest.to_json().encode()):
         raise ResourceError(
             "R102", f"version {manifest.version} of {manifest.table} was committed by another run", path
         )
-    append(root, manifest.table, manifest.version)
+    append(root, manifest.table, manifest.version, name)
     return manifest
 
 

@@ -15,6 +15,7 @@ from lstmrec.cli.audit import audit
 from lstmrec.cli.candidates import candidates
 from lstmrec.cli.compare import compare
 from lstmrec.cli.doctor import doctor
+from lstmrec.cli.erase import erase
 from lstmrec.cli.export import export
 from lstmrec.cli.init import init
 from lstmrec.cli.label import label
@@ -40,7 +41,7 @@ app = typer.Typer(
 for verb, name in ((init, "init"), (run, "run"), (show_user, "show-user"), (similar, "similar"),
                    (status, "status"), (runs, "runs"), (publish, "publish"), (rollback, "rollback"), (path, "path"),
                    (report, "report"), (compare, "compare"), (export, "export"), (label, "label"),
-                   (candidates, "candidates"), (prune, "prune"), (audit, "audit"), (tune, "tune"),
+                   (candidates, "candidates"), (prune, "prune"), (erase, "erase"), (audit, "audit"), (tune, "tune"),
                    (doctor, "doctor")):  # fmt: skip
     app.command(name)(verb)
 

@@ -11,6 +11,7 @@ from pydantic import Field, field_validator, model_validator
 from lstmrec.config import blends
 from lstmrec.config.base import Section
 from lstmrec.config.clean import CleanConfig
+from lstmrec.config.erase import EraseConfig
 from lstmrec.config.evaluate import EvaluateConfig, ReportConfig
 from lstmrec.config.flow import DailyConfig, Flow, without_holdout
 from lstmrec.config.normalise import NormaliseConfig
@@ -46,6 +47,7 @@ class Config(Section):
     publish: PublishConfig = PublishConfig()
     operate: OperateConfig = OperateConfig()
     daily: DailyConfig = DailyConfig()
+    erase: EraseConfig = EraseConfig()
 
     @field_validator("as_of")
     @classmethod

@@ -65,6 +65,7 @@ class States:
         if before is not None:
             standing = self.materialise(standing, f"{name}-standing")
             kinds = self._counted(standing, "kind")
+        forgotten = {carried.GONE: kinds[carried.GONE]} if kinds.get(carried.GONE) else {}
         stay, same = kinds.get(carried.SAME, 0), F.col("kind") == carried.SAME
         few = stay > _FEW * (sum(kinds.values()) - stay)
         moved = standing.where(~same & (F.col("kind") != carried.GONE))
@@ -77,7 +78,7 @@ class States:
             told[carried.SAME] = stay
             for part in self._stayed(name, own, history, told):
                 delta = delta.unionByName(part)
-        return self._served(self.before.extend(delta, self.options.items, told) if keep else delta)
+        return self._served(self.before.extend(delta, self.options.items, told | forgotten) if keep else delta)
 
     def known(self, who: DataFrame) -> DataFrame:
         """user_id, known (the net looks at demographics, and one is known) of users (user_id): no list is needed."""

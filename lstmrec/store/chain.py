@@ -24,6 +24,8 @@ def newest(root: str, contract: Table, like: Mapping[str, Any]) -> Manifest | No
     """The version `head` points to, if it is there and its facts say what `like` does."""
     if not versions.log(root, contract.name):
         return None
+    if not versions.stands(root, contract.name, versions.log(root, contract.name)[-1]):
+        return None  # it was erased
     found = versions.current(root, contract)
     return found if all(found.facts.get(k) == v for k, v in like.items()) else None
 
@@ -70,10 +72,13 @@ class States:
     def extend(self, moved: DataFrame, item_vectors: str, told: Mapping[str, int]) -> DataFrame:
         """Commit what moved: as a delta, or, where the chain grew too long, with all other rows as a new base. Returns
         all rows. Users are those of USERS, once each, and lists made of these rows are proven to be one a user."""
-        t, contract = self.ticket, tables.USER_STATES
+        t, contract, left = self.ticket, tables.USER_STATES, told.get(carried.GONE, 0)
         chain = [] if self.last is None else [*self.last.facts["chain"], self.last.version]
-        if self.last is not None and len(chain) > self.longest:
+        if self.last is not None and (len(chain) > self.longest or left):
             rest = read(self.spark, t.root, contract, self.last)
+            if left:  # no version is built upon that has users who are nobody's to know any more
+                everybody = read_version(self.spark, t.root, tables.USERS, versions.current(t.root, tables.USERS))
+                rest = rest.join(everybody.select("user_id"), "user_id", "left_semi")
             moved = rest.join(F.broadcast(moved.select(*contract.key)), list(contract.key), "left_anti").unionByName(
                 moved
             )

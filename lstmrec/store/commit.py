@@ -122,13 +122,13 @@ def commit(frame: DataFrame, ticket: Ticket, contract: Table, *, rows_in: int | 
 
 
 def seal(staged: Staged, ticket: Ticket, contract: Table, *, rows_in: int | None = None, rows_rejected: int = 0,
-         facts: Mapping[str, Any] | None = None, keys: bool = True, onto: tuple[str, str] | None = None
-         ) -> Manifest:  # fmt: skip
+         facts: Mapping[str, Any] | None = None, keys: bool = True, onto: tuple[str, str] | None = None,
+         name: str = "head") -> Manifest:  # fmt: skip
     """Verify a staged version from what was written, and seal it; what lay apart is removed.
 
     onto: of a version that holds what moved alone, the fingerprint of the one it goes on from and that of the rows of
     it which count no more. The manifest then tells of all rows: its rows_out and fingerprint are those of a version
-    written whole; rows_in and rows_rejected are what the job says of the rows it read.
+    written whole; rows_in and rows_rejected are what the job says of the rows it read. name: what then points there.
     """
     checked = checks.Checked({}, "0:" + "0" * 32)
     if staged.sizes:
@@ -156,6 +156,7 @@ def seal(staged: Staged, ticket: Ticket, contract: Table, *, rows_in: int | None
             rows_in=out + rows_rejected if rows_in is None else rows_in, rows_rejected=rows_rejected,
             facts=dict(facts or {}), buckets=staged.buckets,
         ),
+        name,
     )  # fmt: skip
     ticket.unsealed.remove(versions.folder(ticket.root, contract.name, staged.version))
     return sealed

@@ -11,6 +11,7 @@ from lstmrec.contracts import manifest as manifests
 from lstmrec.contracts import tables
 from lstmrec.contracts.manifest import Manifest
 from lstmrec.contracts.tables import Table
+from lstmrec.store import instead
 from lstmrec.store.publish import publications
 
 #: Publications that stay: the live one, and the one that a rollback goes to.
@@ -36,7 +37,7 @@ def old(root: str, keep: int) -> list[Old]:
     made of, what a bundle was fitted with, and whatever one of all these was made from (by fingerprint), so that it can
     still be explained.
     """
-    there = {t.name: dict(_versions(root, t)) for t in tables.ALL}
+    there = {t.name: dict(whole(root, t)) for t in tables.ALL}
     stay: set[tuple[str, str]] = set()
     waiting = [*_pointed(root, keep)]
     made = {(name, m.fingerprint): v for name, found in there.items() for v, m in found.items() if m and m.fingerprint}
@@ -50,7 +51,8 @@ def old(root: str, keep: int) -> list[Old]:
             continue
         waiting += [(name, v) for v in found.facts.get("chain", ())]
         if name == tables.BUNDLE.name:  # the tables that days apply
-            waiting += found.facts.get("fitted", {}).items()
+            waiting += [(t, instead.of(root, tables.table(t), str(v)))
+                        for t, v in found.facts.get("fitted", {}).items()]  # fmt: skip
         if "item_vectors" in found.facts:
             waiting.append((tables.ITEM_VECTORS.name, str(found.facts["item_vectors"])))
         waiting += [
@@ -87,7 +89,7 @@ def _pointed(root: str, keep: int) -> Iterator[tuple[str, str]]:
         yield from entry.items()
 
 
-def _versions(root: str, table: Table) -> Iterator[tuple[str, Manifest | None]]:
+def whole(root: str, table: Table) -> Iterator[tuple[str, Manifest | None]]:
     for name in files.names(files.join(root, table.name)):
         if not name.startswith(("_", ".")):
             path = files.join(versions.folder(root, table.name, name), manifests.NAME)

@@ -41,12 +41,14 @@ def rollback(root: str, table: str | None = None) -> dict[str, str]:
     """Back to the publication before the one that is live (of one table only, where named); returns table -> version.
 
     It steps before the first time the live one was published, so that going back twice never returns to what was
-    taken back. One that was broken off is completed instead. DataError D830 where there is nothing earlier.
+    taken back. One that was broken off is completed instead; one that was erased or pruned is passed over. DataError
+    D830 where there is nothing earlier.
     """
     entries = publications(root)
     if table is not None:
         entries = [{table: e[table]} for e in entries if table in e]
     entries = [e for e, _ in groupby(entries)]
+    entries = [e for e in entries if e == entries[-1] or _whole(root, e)]
     if entries and entries[-1] in entries[:-1] and not _arrived(root, entries[-1]):
         _move(root, publications(root)[-1])
         return entries[-1]
@@ -56,6 +58,11 @@ def rollback(root: str, table: str | None = None) -> dict[str, str]:
     before = entries[entries.index(entries[-1]) - 1]
     _move(root, (publications(root)[-1] | before))
     return before
+
+
+def _whole(root: str, entry: Mapping[str, str]) -> bool:
+    """Whether all of a publication is there but the page, which nobody reads tables by."""
+    return all(versions.stands(root, name, v) for name, v in entry.items() if name != tables.REPORT.name)
 
 
 def _arrived(root: str, entry: Mapping[str, str]) -> bool:

@@ -27,7 +27,7 @@ _UNITS = {"s": 1_000_000.0, "ms": 1_000.0, "us": 1.0, "ns": 0.001}
 class Judged:
     """Rows with their verdict, read back. rows: rows of the source. refused: reason -> rows. staged: where these lie
     as EVENTS that are not sealed yet. accepted: the accepted ones, where a plainer plan than `frame` gives them.
-    source: its rows, where refused ones are to be looked up again."""
+    source: its rows, where refused ones are to be looked up again. erased: rows left out, of users to be forgotten."""
 
     frame: DataFrame
     rows: int
@@ -35,6 +35,7 @@ class Judged:
     staged: Staged | None = None
     accepted: DataFrame | None = None
     source: DataFrame | None = None
+    erased: int = 0
 
     @property
     def lost(self) -> int:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from pyspark.sql import DataFrame, SparkSession
 
 from lstmrec.config.run import Config
@@ -10,22 +12,29 @@ from lstmrec.frames import clean, conform, core, dedup, in_order, registers, ver
 from lstmrec.frames.names import kept
 from lstmrec.store import quarantine
 from lstmrec.store.commit import Ticket
+from lstmrec.store.erased import Gone
 from lstmrec.store.quarantine import Judged, judged, judged_events
-from lstmrec.store.source import Opened, opened
+from lstmrec.store.source import Opened, opened, readable
 from lstmrec.store.work import Desk
 
+NOBODY = Gone()
 
-def register(spark: SparkSession, conf: Config, d: Desk, name: str) -> Judged:
-    """The items or the users: one row an id."""
+
+def register(spark: SparkSession, conf: Config, d: Desk, name: str, gone: Gone = NOBODY) -> Judged:
+    """The items or the users: one row an id, none of users to be forgotten."""
     kind, contract = ("item", tables.ITEMS) if name == "items" else ("user", tables.USERS)
     source = getattr(conf.clean, name)
     if source is None:
         return quarantine.nothing(spark, contract)
     key, form = f"clean.{name}", registers.conform_items if name == "items" else registers.conform_users
     rows = kept(opened(spark, source, key).frame, source.where, key)
-    ids = form(rows, source, conf.clean.unicode).transform(clean.judge_ids(kind, conf.clean))
+    formed = form(rows, source, conf.clean.unicode)
+    with readable(source, key):
+        left_out = gone.met(formed)
+    ids = gone.without(formed).transform(clean.judge_ids(kind, conf.clean))
     ids = ids.transform(dedup.refuse_repeated(kind)).transform(verdicts.told)
-    return judged(source, key, rows, verdicts.verdict(ids, name), d)
+    found = judged(source, key, rows, verdicts.verdict(ids, name), d)
+    return replace(found, rows=found.rows - left_out, erased=left_out)
 
 
 def conformed(source: Opened, conf: Config) -> tuple[DataFrame, DataFrame]:
@@ -53,11 +62,15 @@ def alone(frame: DataFrame, conf: Config, items: Judged, users: Judged) -> DataF
     return frame.transform(verdicts.told)
 
 
-def events(source: Opened, conf: Config, t: Ticket, items: Judged, users: Judged) -> Judged:
-    """The whole log, judged by every rule but those that are fitted, staged as EVENTS."""
+def events(source: Opened, conf: Config, t: Ticket, items: Judged, users: Judged, gone: Gone = NOBODY) -> Judged:
+    """The whole log but for users to be forgotten, judged by every rule but those that are fitted, staged as EVENTS."""
     c = conf.clean
     rows, frame = conformed(source, conf)
     counted = frame = happened(frame, conf) if conf.flow == "daily" else frame
-    frame, whole = alone(frame, conf, items, users), bool(core.asks(c)) or conf.flow == "daily"
-    return judged_events(c.events, "clean.events", rows, lambda many: verdicts.verdict(
+    with readable(c.events, "clean.events"):
+        left_out = gone.met(frame)
+    frame = alone(gone.without(frame), conf, items, users)
+    whole = bool(core.asks(c)) or conf.flow == "daily"
+    found = judged_events(c.events, "clean.events", rows, lambda many: verdicts.verdict(
         frame.transform(in_order.over_users(c, many)), "events", whole), t, counted)  # fmt: skip
+    return replace(found, rows=found.rows - left_out, erased=left_out)

@@ -115,3 +115,13 @@ def test_a_bundle_taught_by_others_names_them_also_when_refitted(tmp_path: Path)
     damaged.write_text(damaged.read_text() + " ")
     with pytest.raises(DataError, match="D673"):
         door.walk(job, refits(taught(root, other)), force=True)
+
+
+def test_a_bundle_is_as_large_for_ten_times_the_users(tmp_path: Path) -> None:
+    sizes = []
+    for rows in (6, 60):
+        write_all(tmp_path / str(rows), rows=rows, validation=rows)
+        door.walk(job, config(tmp_path / str(rows), epochs=1))
+        made = versions.current(str(tmp_path / str(rows)), tables.BUNDLE)
+        sizes.append({f.path: f.bytes for f in made.files if f.path != "log.jsonl"})
+    assert sizes[0] == sizes[1] and sizes[0]["weights.safetensors"] > 1_000

@@ -25,6 +25,7 @@ from lstmrec.store import collect, quarantine, sourced
 from lstmrec.store.commit import Ticket, commit
 from lstmrec.store.daily import fitted, links
 from lstmrec.store.daily.fitted import Fitted
+from lstmrec.store.erased import Gone
 from lstmrec.store.quarantine import Judged, Known
 from lstmrec.store.read import read_version
 from lstmrec.store.source import opened, readable
@@ -54,11 +55,11 @@ def sources(conf: Config) -> dict[str, str]:
             "before": found.events.fingerprint if found else ""}  # fmt: skip
 
 
-def known(spark: SparkSession, conf: Config, pinned: Fitted) -> Known:
+def known(spark: SparkSession, conf: Config, pinned: Fitted, gone: Gone) -> Known:
     """CORE as the bundle's run fitted it."""
     before = pinned[tables.EVENTS].parents.get("fit_before", "None")
     core = read_version(spark, conf.root, tables.CORE, pinned[tables.CORE])
-    return Known(core, None if before == "None" else int(before))
+    return Known(gone.core(core), None if before == "None" else int(before))
 
 
 def yesterday(conf: Config, pinned: Fitted) -> Yesterday | None:
@@ -87,23 +88,26 @@ def facts(spark: SparkSession, conf: Config, pinned: Fitted) -> dict[str, Any]:
     return {"like": _like(conf, pinned), "settled": _settled(spark, conf)}
 
 
-def extend(spark: SparkSession, conf: Config, t: Ticket, d: Desk, last: Yesterday, pinned: Fitted) -> Manifest:
+def extend(spark: SparkSession, conf: Config, t: Ticket, d: Desk, last: Yesterday, pinned: Fitted, gone: Gone
+           ) -> Manifest:  # fmt: skip
     """Commits REJECTS (of the rows looked at), CORE, ITEMS, USERS, EVENTS. DataError D310 as a whole run, D352 where
-    rows are lost or doubled."""
+    rows are lost or doubled. gone: users to be forgotten; where yesterday's tables have some of them, EVENTS are
+    written whole, and so is what comes after: no version that they are in is built upon."""
     c = conf.clean
-    items, users = sourced.register(spark, conf, d, "items"), sourced.register(spark, conf, d, "users")
+    items, users = sourced.register(spark, conf, d, "items"), sourced.register(spark, conf, d, "users", gone)
     source = opened(spark, c.events, "clean.events")
     rows, frame = sourced.conformed(source, conf)
     undated = "(time IS NULL AND (_time IS NOT NULL OR position IS NULL))"
     recent = sourced.happened(frame, conf).where(f"time > {last.since} OR {undated}")
     with readable(c.events, "clean.events"):
-        read = collect.count(recent)
+        left_out = gone.met(recent)
+        read, recent = collect.count(recent) - left_out, gone.without(recent)
         judged = d.materialise(sourced.alone(recent, conf, items, users), "alone")
-    before = read_version(spark, conf.root, tables.EVENTS, last.events)
+    before = gone.without(read_version(spark, conf.root, tables.EVENTS, last.events))
     beside = d.materialise(_beside(judged, before), "beside")
     verdict = verdicts.verdict(beside.transform(in_order.over_users(c, last.events.buckets or 1)), "events", True)
     frame = d.materialise(verdict, "verdict", "_rejected")
-    events, _ = quarantine.settled(_judged(frame, read, rows), conf, d, known(spark, conf, pinned))
+    events, _ = quarantine.settled(_judged(frame, read, rows), conf, d, known(spark, conf, pinned, gone))
     fresh = events.frame.where("NOT _old")
     mine = replace(events, frame=fresh, refused=collect.counts(fresh.where("_rejected"), "reject_reason"))
     again = collect.count(judged.join(before.select("user_id", "row_hash"), ["user_id", "row_hash"], "left_semi")
@@ -118,11 +122,14 @@ def extend(spark: SparkSession, conf: Config, t: Ticket, d: Desk, last: Yesterda
     told["today"] = {"rows": today.rows, "faults": sum(n for r, n in today.refused.items() if r not in tables.CHOSEN)}
     with readable(c.events, "clean.events"):
         refused = quarantine.rejects(mine, (items, users), d)
-        commit(refused, t, tables.REJECTS, rows_in=mine.lost + items.lost + users.lost)
-    links.again(spark, t, tables.CORE, pinned[tables.CORE])
+        commit(refused, t, tables.REJECTS, rows_in=mine.lost + items.lost + users.lost, facts=gone.facts)
+    links.again(spark, t, tables.CORE, pinned[tables.CORE], gone)
     commit(verdicts.accepted(items.frame, tables.ITEMS), t, tables.ITEMS, rows_in=items.rows, rows_rejected=items.lost,
            facts={"rejected": items.refused, **quarantine.cut(items)})  # fmt: skip
-    people = commit(_everybody(spark, conf, last, users, judged), t, tables.USERS, facts={"source": users.rows})
+    were = read_version(spark, conf.root, tables.USERS, last.users)
+    people = commit(_everybody(conf, gone.without(were), users, judged), t, tables.USERS,
+                    facts={"source": users.rows} | gone.left_out(users.erased))  # fmt: skip
+    anew = gone.frame if gone.met(were) else None
     moved = events.frame.where("_old = _rejected").select("user_id").distinct()
     moved = d.materialise(moved, "moved")
     stay = events.frame.where("NOT _rejected").join(F.broadcast(moved), "user_id", "left_semi")
@@ -133,8 +140,9 @@ def extend(spark: SparkSession, conf: Config, t: Ticket, d: Desk, last: Yesterda
         "told": {"read": f"{read:,}", "new": f"{new:,}", "late beyond the horizon": f"{told['late'] or 0:,}",
                  "users moved": f"{told['moved']:,}", "users": f"{people.rows_out:,}"},
     }  # fmt: skip
-    return links.extend(spark, t, tables.EVENTS, last.events, moved, stay.select(*tables.EVENTS.names),
-                        conf.daily.compact, facts=facts_, rows_in=read, rows_rejected=mine.lost)  # fmt: skip
+    moved, longest = (moved, conf.daily.compact) if anew is None else (moved.unionByName(anew), 0)
+    return links.extend(spark, t, tables.EVENTS, last.events, moved, stay.select(*tables.EVENTS.names), longest,
+                        facts=facts_ | gone.left_out(left_out), rows_in=read, rows_rejected=mine.lost)  # fmt: skip
 
 
 def _beside(judged: DataFrame, before: DataFrame) -> DataFrame:
@@ -186,13 +194,11 @@ def _rows_until(spark: SparkSession, conf: Config, us: int) -> int:
         return collect.count(frame.where(F.col("time") <= us))
 
 
-def _everybody(spark: SparkSession, conf: Config, last: Yesterday, users: Judged, judged: DataFrame) -> DataFrame:
+def _everybody(conf: Config, were: DataFrame, users: Judged, judged: DataFrame) -> DataFrame:
     """USERS: the register, whoever was there yesterday, whoever left a trace today."""
     c = conf.clean
     only_known = c.users is not None and c.unknown_users == "reject"
-    known_ = read_version(spark, conf.root, tables.USERS, last.users).select(
-        "user_id", F.lit(True).alias("_known_user")
-    )
+    known_ = were.select("user_id", F.lit(True).alias("_known_user"))
     traces = judged.select("user_id", "_known_user").unionByName(known_)
     return verdicts.everybody(verdicts.accepted(users.frame, tables.USERS), traces, only_known)
 

@@ -14,8 +14,9 @@ from lstmrec.contracts import manifest as manifests
 from lstmrec.contracts.errors import DataError
 from lstmrec.contracts.manifest import Manifest
 from lstmrec.contracts.tables import Table
-from lstmrec.store import checks
+from lstmrec.store import checks, instead
 from lstmrec.store.commit import Ticket, commit, seal, stage
+from lstmrec.store.erased import Gone
 from lstmrec.store.read import read_version
 
 #: Versions of a table that are looked at, newest first.
@@ -77,10 +78,14 @@ def extend(spark: SparkSession, t: Ticket, contract: Table, last: Manifest, user
                 rows_rejected=rows_rejected)  # fmt: skip
 
 
-def again(spark: SparkSession, t: Ticket, contract: Table, pinned: Manifest) -> Manifest:
-    """Commit the rows of a fitted table once more, with its facts. DataError D350 where they are others by now."""
-    made = commit(read_version(spark, t.root, contract, pinned), t, contract, facts=pinned.facts)
-    if made.fingerprint != pinned.fingerprint:
+def again(spark: SparkSession, t: Ticket, contract: Table, pinned: Manifest, gone: Gone | None = None) -> Manifest:
+    """Commit the rows of a fitted table once more, with its facts. DataError D350 where they are others by now (unless
+    users were erased since). gone: who is to be in it no more."""
+    rows, anew = read_version(spark, t.root, contract, pinned), gone is not None and gone.frame is not None
+    rows = gone.core(rows) if gone is not None else rows
+    facts = {k: v for k, v in pinned.facts.items() if k != instead.NAME}
+    made = commit(rows, t, contract, facts=facts)
+    if made.fingerprint != pinned.fingerprint and not anew and instead.NAME not in pinned.facts:
         raise DataError("D350", f"{contract.name} {pinned.version} holds other rows than were fitted",
                         f"table {contract.name}", "restore it, or train again")  # fmt: skip
     return made
