@@ -3,6 +3,7 @@
 ROOT/TABLE/VERSION/...data...            a version, invisible until
 ROOT/TABLE/VERSION/_MANIFEST.json        its manifest is created
 ROOT/TABLE/_names/head/000042.json       the highest number wins; publishing and rolling back append
+ROOT/TABLE/_names/instead/000001.json    a version that stands in for one that held erased users (facts.instead)
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from lstmrec.contracts.manifest import DataFile, Manifest
 from lstmrec.contracts.tables import Table
 
 _TRIES = 1000
+INSTEAD = "instead"
 
 
 def folder(root: str, table: str, version: str) -> str:
@@ -60,12 +62,37 @@ def log(root: str, table: str, name: str = "head") -> list[str]:
 
 
 def current(root: str, contract: Table, name: str = "head") -> Manifest:
-    """The manifest a name points to; DataError D105 where the name was never set."""
+    """The manifest a name points to, or of what stands in for it; DataError D105 where the name was never set."""
     versions = log(root, contract.name, name)
     if not versions:
         raise DataError("D105", f"table {contract.name} has no {name} version", files.join(root, contract.name),
                         "run the job that writes it first: lstmrec run")  # fmt: skip
-    return load(root, contract, versions[-1])
+    try:
+        return load(root, contract, versions[-1])
+    except DataError as error:
+        if error.code == "D104" and versions[-1] in stand_ins(root, contract):
+            return fitted(root, contract, versions[-1])
+        raise
+
+
+def stand_ins(root: str, contract: Table) -> dict[str, str]:
+    """Version -> the newest that stands in for it: users were erased, and what is known of it stays."""
+    found = {}
+    for made in log(root, contract.name, INSTEAD):
+        if stands(root, contract.name, made):
+            found[str(load(root, contract, made).facts[INSTEAD]["version"])] = made
+    return found
+
+
+def instead_of(root: str, contract: Table, version: str) -> str:
+    """The version itself, or what stands in for it."""
+    return stand_ins(root, contract).get(version, version)
+
+
+def fitted(root: str, contract: Table, version: str) -> Manifest:
+    """The manifest of `instead_of`, with the fingerprint of what was fitted: nothing that was made by it is stale."""
+    found = load(root, contract, instead_of(root, contract, version))
+    return replace(found, fingerprint=found.facts.get(INSTEAD, {}).get("fingerprint", found.fingerprint))
 
 
 def find(root: str, contract: Table, skip_key: str) -> Manifest | None:

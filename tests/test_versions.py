@@ -6,6 +6,7 @@ from lstmrec import files, versions
 from lstmrec.contracts import tables
 from lstmrec.contracts.errors import DataError, ResourceError
 from lstmrec.contracts.manifest import DataFile, Manifest
+from lstmrec.store.prune import old
 
 
 def made(root: str, skip_key: str = "a" * 64, table: str = "events") -> Manifest:
@@ -95,3 +96,25 @@ def test_an_entry_whose_writer_died_over_it_was_never_made(tmp_path: Path) -> No
     assert versions.log(root, "events") == [one.version]
     two = made(root)
     assert versions.log(root, "events") == [one.version, two.version]
+
+
+def test_the_newest_that_is_there_stands_in(tmp_path: Path) -> None:
+    root, core = str(tmp_path), tables.CORE
+    first = made(root, table="core")
+    assert versions.instead_of(root, core, first.version) == first.version
+    told = {"instead": {"version": first.version, "fingerprint": "f"}}
+    newer = []
+    for key in ("b", "c"):
+        m = Manifest("core", versions.new_version(key * 64), 1, 0, "clean", 1, key * 64, "g", "x", facts=told)
+        newer.append(versions.seal(root, m, "instead").version)
+        assert versions.instead_of(root, core, first.version) == newer[-1]
+    assert versions.current(root, core) == first  # for as long as it is there
+    bundle = Manifest("bundle", "b1", 1, 0, "train", 1, "k", "", "x", facts={"fitted": {"core": first.version}})
+    versions.seal_files(root, bundle)
+    assert [o.version for o in old(root, 1)] == [first.version, newer[0]]  # what days read of a bundle stays
+    files.remove(files.join(versions.folder(root, "core", first.version), "_MANIFEST.json"))
+    stands = versions.current(root, core)
+    assert (stands.version, stands.fingerprint, stands.facts) == (newer[1], "f", told)
+    assert versions.load(root, core, newer[1]).fingerprint == "g"
+    files.remove(files.join(versions.folder(root, "core", newer[1]), "_MANIFEST.json"))
+    assert versions.instead_of(root, core, first.version) == newer[0]

@@ -124,9 +124,10 @@ def _made_of(root: str, table: Table, child: Manifest) -> Manifest:
     """The version of a table that another one was made of."""
     wanted = child.parents.get(table.name)
     for version in reversed(versions.log(root, table.name)):
-        found = versions.load(root, table, version)
-        if found.fingerprint == wanted:
-            return found
+        if versions.stands(root, table.name, versions.instead_of(root, table, version)):
+            found = versions.fitted(root, table, version)
+            if found.fingerprint == wanted:
+                return found
     raise DataError("D841", f"no version of {table.name} is what {child.table} {child.version} was made of",
                     files.join(root, table.name), "restore it, or run again")  # fmt: skip
 

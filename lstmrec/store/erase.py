@@ -19,7 +19,7 @@ from lstmrec.contracts.errors import ConfigError, DataError
 from lstmrec.contracts.manifest import Manifest
 from lstmrec.contracts.tables import Table
 from lstmrec.frames import erased as frames
-from lstmrec.store import collect, erased, instead, prune
+from lstmrec.store import collect, erased, prune
 from lstmrec.store.commit import Ticket, seal, stage
 from lstmrec.store.read import read_version
 
@@ -27,8 +27,8 @@ DAY_US = 86_400_000_000
 #: Tables of every flow: their newest versions and the published ones are made anew by a run, never here.
 _MADE = (tables.EVENTS, tables.REJECTS, tables.CORE, tables.USERS, tables.SEEN, tables.SPLIT, tables.ENCODED_USERS,
          tables.WINDOWS, tables.USER_PROFILES, tables.RECOMMENDATIONS)  # fmt: skip
-#: Of what a bundle was fitted with, tables that have users: days read facts of these, and rows of CORE alone.
-_PINNED = (tables.EVENTS, tables.CORE, tables.ENCODED_USERS, tables.USER_PROFILES)
+#: Of what a bundle was made of, tables that have users: days and exports read facts of these, and rows of CORE alone.
+_PINNED = (tables.EVENTS, tables.CORE, tables.ENCODED_USERS, tables.USER_PROFILES, tables.SEQUENCES)
 Key = tuple[str, str]
 
 
@@ -139,11 +139,14 @@ def _stays(root: str, there: Mapping[str, Mapping[str, Manifest | None]]) -> set
 
 
 def _pinned(root: str, contract: Table, there: Mapping[str, Mapping[str, Manifest | None]]) -> Iterator[str]:
-    """What days apply of bundles that are there."""
-    for bundle in there["bundle"].values():
-        version = bundle.facts.get("fitted", {}).get(contract.name) if bundle else None
-        if version is not None:
-            yield instead.of(root, contract, str(version))
+    """What days apply of bundles that are there, what these were trained on, and the sequences that s7 asks for."""
+    if contract is tables.SEQUENCES:
+        yield from versions.log(root, contract.name)[-1:]
+    for bundle in (b for b in there["bundle"].values() if b):
+        if (version := bundle.facts.get("fitted", {}).get(contract.name)) is not None:
+            yield versions.instead_of(root, contract, str(version))
+        of = bundle.parents.get(contract.name)
+        yield from (v for v, m in there[contract.name].items() if m and m.fingerprint == of)
 
 
 def _age(conf: Config, found: Manifest | None) -> float:
@@ -177,14 +180,14 @@ def _told(conf: Config, names: Mapping[str, str]) -> Iterator[Held]:
 
 def _rewrite(spark: SparkSession, root: str, contract: Table, version: str, gone: erased.Gone) -> None:
     """A version that stands in for one that a bundle was fitted with: CORE without them, of the others the facts."""
-    old = instead.load(root, contract, version)
+    old = versions.fitted(root, contract, version)
     rows = spark.createDataFrame([], contract.ddl)
     if contract is tables.CORE:
         rows = gone.core(read_version(spark, root, contract, old))
     t = Ticket(root, old.job, old.job_version, old.skip_key, old.as_of, old.parents, old.config)
-    first = old.facts.get(instead.NAME, {}).get("version", version)  # it stood in for another itself
-    facts = dict(old.facts) | {instead.NAME: {"version": first, "fingerprint": old.fingerprint}, "chain": []}
-    seal(stage(rows, t, contract), t, contract, facts=facts, keys=False, name=instead.NAME)
+    first = old.facts.get(versions.INSTEAD, {}).get("version", version)  # it stood in for another itself
+    facts = dict(old.facts) | {versions.INSTEAD: {"version": first, "fingerprint": old.fingerprint}, "chain": []}
+    seal(stage(rows, t, contract), t, contract, facts=facts, keys=False, name=versions.INSTEAD)
 
 
 def told(held: Iterable[Held]) -> str:

@@ -11,7 +11,6 @@ from lstmrec.contracts import manifest as manifests
 from lstmrec.contracts import tables
 from lstmrec.contracts.manifest import Manifest
 from lstmrec.contracts.tables import Table
-from lstmrec.store import instead
 from lstmrec.store.publish import publications
 
 #: Publications that stay: the live one, and the one that a rollback goes to.
@@ -39,10 +38,13 @@ def old(root: str, keep: int) -> list[Old]:
     """
     there = {t.name: dict(whole(root, t)) for t in tables.ALL}
     stay: set[tuple[str, str]] = set()
+    stand_ins = {t.name: versions.stand_ins(root, t) for t in tables.ALL}
     waiting = [*_pointed(root, keep)]
-    made = {(name, m.fingerprint): v for name, found in there.items() for v, m in found.items() if m and m.fingerprint}
+    known = [(name, v, m) for name, found in there.items() for v, m in found.items() if m and m.fingerprint]
+    made = {(name, m.facts.get(versions.INSTEAD, m.__dict__)["fingerprint"]): v for name, v, m in known}
     while waiting:
         name, version = waiting.pop()
+        version = stand_ins[name].get(version, version)
         found = there.get(name, {}).get(version)
         if (name, version) in stay:
             continue
@@ -51,8 +53,7 @@ def old(root: str, keep: int) -> list[Old]:
             continue
         waiting += [(name, v) for v in found.facts.get("chain", ())]
         if name == tables.BUNDLE.name:  # the tables that days apply
-            waiting += [(t, instead.of(root, tables.table(t), str(v)))
-                        for t, v in found.facts.get("fitted", {}).items()]  # fmt: skip
+            waiting += found.facts.get("fitted", {}).items()
         if "item_vectors" in found.facts:
             waiting.append((tables.ITEM_VECTORS.name, str(found.facts["item_vectors"])))
         waiting += [

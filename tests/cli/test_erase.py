@@ -13,12 +13,18 @@ from lstmrec import files, versions
 from lstmrec.cli import main
 from lstmrec.config.run import Config
 from lstmrec.contracts import tables
-from lstmrec.store import erase, erased, instead
+from lstmrec.store import erase, erased
 from lstmrec.store.publish import rollback
 from tests import made
 from tests.holding import holding
 
 ID, OTHER = "u-gone", "u-stays"
+
+
+def _sequence(who: str) -> dict[str, Any]:
+    numbers = {c.name: 0 for c in tables.SEQUENCES.columns if c.kind in ("int", "bigint")}
+    lists = {c.name: [] for c in tables.SEQUENCES.columns if c.kind.startswith("array")}
+    return {**numbers, **lists, "role": "serve", "user_id": who}
 
 
 def tables_of(root: Path, version: str, who: tuple[str, ...], **facts: Any) -> None:
@@ -47,7 +53,7 @@ def before(spark: Any, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, 
     conf = made.config(root, erase={"table": table}, as_of="2018-01-03T00:00:00Z")
     mark = erased.asked(spark, conf).mark
     tables_of(root, "v1", (ID, OTHER))
-    made.put(root, tables.SEQUENCES, [])
+    made.put(root, tables.SEQUENCES, [_sequence(ID), _sequence(OTHER)], facts={"types": 3})
     made.put(root, tables.LABELS, [{"user_id": ID, "position": 0, "item_id": "a", "role": "train"}])
     fitted = {name: "v1" for name in ("events", "core", "user_profiles", "encoded_users")}
     files.create(str(root / "bundle" / "v1" / "weights"), b"x")
@@ -95,15 +101,17 @@ def test_all_of_them_goes_and_what_was_fitted_stands(
     does = {(h["table"], h["version"]): h["does"] for h in told["held"]}
     goes = ("labels", "recommendations", "rejects", "report", "split", "users")
     assert does == {(t, "v1"): "remove" for t in goes} | {
-        (t, "v1"): "rewrite" for t in ("core", "events", "user_profiles")
+        (t, "v1"): "rewrite" for t in ("core", "events", "sequences", "user_profiles")
     } | {("events", "half"): "remove", ("_runs/000001", ""): "remove", ("report.html", ""): "remove",
          ("_work/score/buckets-1", ""): "remove"}  # fmt: skip
     assert holding(root, ID) == [] and len(holding(root, OTHER)) > 4 and not cached.exists()
     assert (root / "_work/train/k/checkpoint.json").exists() and (root / "_runs/000002").exists()
-    core = instead.load(str(root), tables.CORE, "v1")
+    core = versions.fitted(str(root), tables.CORE, "v1")
     assert core.rows_out == 2 and core.fingerprint == "print-core-v1"
-    profiles = instead.load(str(root), tables.USER_PROFILES, "v1")
+    profiles = versions.fitted(str(root), tables.USER_PROFILES, "v1")
     assert profiles.rows_out == 0 and profiles.facts["scalers"] == [["events", 1.0, 2.0]]
+    sequences = versions.current(str(root), tables.SEQUENCES)  # the head is still there for who asks what it was
+    assert (sequences.rows_out, sequences.facts["types"], sequences.fingerprint) == (0, 3, "print-sequences-v1")
     assert main.call(line) == 0 and "nothing holds them" in capsys.readouterr().out
     assert versions.current(str(root), tables.EVENTS).version == "v2"
     assert main.call(["rollback", "-c", line[2]]) == 3 and "D830" in capsys.readouterr().err

@@ -51,6 +51,6 @@ def test_they_are_counted_and_nowhere(spark: Any, tmp_path: Path) -> None:
         assert holding(tmp_path / "root" / name / version, ID) == [], name
     assert door.walk(clean, config(tmp_path, table=table, keep_days=3), spark=spark).state == "skip"
     assert door.walk(clean, config(tmp_path), spark=spark).state == "skip"  # as it was before
-    (tmp_path / "erase.csv").write_text(f"who\n{ID}\n \n")
+    (tmp_path / "erase.csv").write_text(f'who\n{ID}\n""\n')
     with pytest.raises(DataError, match="D354"):
         door.walk(clean, conf, spark=spark)

@@ -10,7 +10,6 @@ from lstmrec.contracts import tables
 from lstmrec.contracts.errors import DataError
 from lstmrec.contracts.manifest import Manifest
 from lstmrec.contracts.tables import Table
-from lstmrec.store import instead
 
 #: Tables of a bundle's own run that later runs apply.
 APPLIED = (tables.EVENTS, tables.CORE, tables.VOCABULARY, tables.SCALERS, tables.ENCODED_USERS, tables.ENCODED_ITEMS,
@@ -44,10 +43,10 @@ def of(root: str, bundle: Manifest | None = None) -> Fitted:
     found = {}
     for contract in APPLIED:
         version = bundle.facts.get("fitted", {}).get(contract.name)
-        if version is None or not _there(root, contract, instead.of(root, contract, str(version))):
+        if version is None or not _there(root, contract, versions.instead_of(root, contract, str(version))):
             raise DataError("D351", f"{contract.name} that the bundle was fitted with is not there",
                             f"bundle {bundle.version}", "train again: lstmrec run")  # fmt: skip
-        found[contract.name] = instead.load(root, contract, str(version))
+        found[contract.name] = versions.fitted(root, contract, str(version))
     return Fitted(bundle, found)
 
 

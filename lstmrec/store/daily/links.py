@@ -14,7 +14,7 @@ from lstmrec.contracts import manifest as manifests
 from lstmrec.contracts.errors import DataError
 from lstmrec.contracts.manifest import Manifest
 from lstmrec.contracts.tables import Table
-from lstmrec.store import checks, instead
+from lstmrec.store import checks
 from lstmrec.store.commit import Ticket, commit, seal, stage
 from lstmrec.store.erased import Gone
 from lstmrec.store.read import read_version
@@ -83,9 +83,9 @@ def again(spark: SparkSession, t: Ticket, contract: Table, pinned: Manifest, gon
     users were erased since). gone: who is to be in it no more."""
     rows, anew = read_version(spark, t.root, contract, pinned), gone is not None and gone.frame is not None
     rows = gone.core(rows) if gone is not None else rows
-    facts = {k: v for k, v in pinned.facts.items() if k != instead.NAME}
+    facts = {k: v for k, v in pinned.facts.items() if k != versions.INSTEAD}
     made = commit(rows, t, contract, facts=facts)
-    if made.fingerprint != pinned.fingerprint and not anew and instead.NAME not in pinned.facts:
+    if made.fingerprint != pinned.fingerprint and not anew and versions.INSTEAD not in pinned.facts:
         raise DataError("D350", f"{contract.name} {pinned.version} holds other rows than were fitted",
                         f"table {contract.name}", "restore it, or train again")  # fmt: skip
     return made
