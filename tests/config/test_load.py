@@ -137,6 +137,7 @@ def test_every_field_says_what_it_is() -> None:
         "publish",
         "operate",
         "daily",
+        "erase",
     }
     missing = []
 
