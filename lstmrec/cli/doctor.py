@@ -1,7 +1,8 @@
 """`lstmrec doctor`: what this machine lacks and which versions do not fit, each with what to do.
 
-Starts no Spark and imports neither pyspark nor torch into this process: versions are read from package metadata, and
-Horovod is imported in a process of its own. :func:`versions_fit` is cheap enough for every start-up.
+Without --config it starts no Spark and imports neither pyspark nor torch into this process: versions are read from
+package metadata, and Horovod is imported in a process of its own. :func:`versions_fit` is cheap
+enough for every start-up.
 """
 
 from __future__ import annotations
@@ -16,13 +17,16 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Mapping
-from typing import Literal
+from typing import Annotated, Literal
 
 import typer
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from lstmrec.cli.options import Json, Overrides, config_of
+
+Probed = Annotated[list[str] | None, typer.Option("--config", "-c", help="also probe every path of this config")]
 Level = Literal["ok", "warn", "fail"]
 GIB = 2**30
 
@@ -195,9 +199,14 @@ def memory_bytes() -> int:
         return total
 
 
-def doctor(json_: bool = typer.Option(False, "--json", help="One JSON array instead of a table.")) -> None:
-    """Check Python, Java, compiler, versions, Horovod, disk and memory. Exits with 4 when something fails."""
+def doctor(config: Probed = None, set_: Overrides = None, json_: Json = False) -> None:
+    """Check Python, Java, compiler, versions, Horovod, disk and memory; with --config also every path it names, by
+    Spark and by fsspec: list, write, create only where nothing is, read. Exits with 4 when something fails."""
     findings = check()
+    if config:
+        from lstmrec.cli.paths import check_paths
+
+        findings += check_paths(config_of(config, set_))
     if json_:
         typer.echo(json.dumps([dataclasses.asdict(finding) for finding in findings]))
     else:
@@ -210,6 +219,8 @@ def as_table(findings: list[Finding]) -> Table:
     """The findings for people."""
     colour = {"ok": "green", "warn": "yellow", "fail": "red"}
     table = Table("check", "", "found", "what to do", box=None, pad_edge=False)
+    for column in table.columns:
+        column.overflow = "fold"  # a path is told whole
     for finding in findings:
         mark = f"[{colour[finding.level]}]{finding.level}[/]"
         table.add_row(finding.name, mark, escape(finding.found), escape(finding.hint))
