@@ -48,17 +48,18 @@ def test_they_are_forgotten(spark: Any, tmp_path: Path) -> None:
     log, first = days.Log(seed=5, days=2), days.FIRST
     log.write(source, first - 1)
     pq.write_table(pa.table({"user_id": [ID]}), tmp_path / "erase.parquet")
-    told = {"table": {"path": [str(tmp_path / "erase.parquet")]}}
-    walk(spark, days.config(root, source, first - 1), flows.JOBS[:7])
+    core = {"core": {"items": 2, "users": 3}}
+    told = {"clean": core, "erase": {"table": {"path": [str(tmp_path / "erase.parquet")]}}}
+    walk(spark, days.config(root, source, first - 1, clean=core), flows.JOBS[:7])
     assert {p.split("/")[0] for p in holding(root, ID)} >= {"events", "sequences", "user_states", "seen"}
 
     log.write(source, first)
     shutil.copytree(root, whole)
-    conf = days.config(root, source, first, flow="daily", erase=told)
+    conf = days.config(root, source, first, flow="daily", **told)
     with pytest.raises(DataError, match="D842"):
         forgetting(spark, conf)
     day_of(spark, conf)
-    day_of(spark, days.config(whole, source, first, flow="daily", erase=told, daily={"whole": True}))
+    day_of(spark, days.config(whole, source, first, flow="daily", **told, daily={"whole": True}))
     assert prints(root) == prints(whole)
     assert made(root, "user_states").rows_out == made(root, "users").rows_out == made(whole, "users").rows_out
     for name in ("events", "split", "windows", "user_profiles", "user_states"):
@@ -74,7 +75,7 @@ def test_they_are_forgotten(spark: Any, tmp_path: Path) -> None:
 
     log.write(source, first + 1)
     for one in (root, whole):
-        day_of(spark, days.config(one, source, first + 1, flow="daily", erase=told))
+        day_of(spark, days.config(one, source, first + 1, flow="daily", **told))
     assert prints(root) == prints(whole)
     assert made(root, "events").facts["chain"] and made(root, "user_states").facts["chain"]
     for gone in old(str(root), 1):
