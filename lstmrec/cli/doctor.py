@@ -1,8 +1,7 @@
 """`lstmrec doctor`: what this machine lacks and which versions do not fit, each with what to do.
 
-Without --config it starts no Spark and imports neither pyspark nor torch into this process: versions are read from
-package metadata, and Horovod is imported in a process of its own. :func:`versions_fit` is cheap
-enough for every start-up.
+Without --config it starts no Spark and imports neither pyspark nor torch into this process: versions come from package
+metadata, and Horovod is imported in a process of its own. :func:`versions_fit` is cheap enough for every start-up.
 """
 
 from __future__ import annotations

@@ -18,7 +18,7 @@ from lstmrec import files
 from lstmrec.config.clean import Source
 from lstmrec.config.run import Config
 from lstmrec.contracts.errors import LstmrecError
-from lstmrec.store import collect
+from lstmrec.store import collect, session
 from lstmrec.store.places import found, resolve
 from lstmrec.store.source import read_source
 from lstmrec.store.unread import cause
@@ -76,7 +76,7 @@ def credentials(path: str, by: str, spark: SparkSession, environ: Mapping[str, s
     """Whose credentials an act goes by: names, never secrets."""
     scheme = path.partition("://")[0] if "://" in path else "file"
     if by == SPARK:
-        return _of_spark(spark, scheme)
+        return session.credentials(spark, scheme)
     if scheme in ("s3", "s3a", "s3n"):
         if key := environ.get("AWS_ACCESS_KEY_ID"):
             return f"AWS_ACCESS_KEY_ID {key[:4]}..."
@@ -84,17 +84,6 @@ def credentials(path: str, by: str, spark: SparkSession, environ: Mapping[str, s
     if scheme in ("gs", "gcs"):
         return environ.get("GOOGLE_APPLICATION_CREDENTIALS", "the machine's account, or none")
     return f"user {environ.get('HADOOP_USER_NAME') or _me()}" if scheme == "hdfs" else f"user {_me()}"
-
-
-def _of_spark(spark: SparkSession, scheme: str) -> str:
-    with suppress(Exception):  # Spark Connect does not say
-        context: Any = spark.sparkContext
-        if scheme in ("s3", "s3a", "s3n"):
-            hadoop = context._jsc.hadoopConfiguration()
-            key, way = hadoop.get("fs.s3a.access.key"), hadoop.get("fs.s3a.aws.credentials.provider")
-            return f"fs.s3a.access.key {key[:4]}..." if key else f"provider {way}"
-        return f"user {context.sparkUser()}"
-    return "not told"
 
 
 def _me() -> str:

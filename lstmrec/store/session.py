@@ -9,6 +9,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from typing import Any
 
 from pyspark import SparkContext
 from pyspark.errors import PySparkAttributeError, PySparkNotImplementedError
@@ -122,3 +123,16 @@ def checkpoints(spark: SparkSession, place: str) -> Iterator[None]:
     finally:
         if before is not None:
             context.setCheckpointDir(before.rsplit("/", 1)[0])
+
+
+def credentials(spark: SparkSession, scheme: str) -> str:
+    """Whose credentials Spark goes by for paths of a scheme, as far as it tells: names, never secrets."""
+    try:
+        context: Any = spark.sparkContext
+        if scheme not in ("s3", "s3a", "s3n"):
+            return f"user {context.sparkUser()}"
+        hadoop = context._jsc.hadoopConfiguration()
+        key, way = hadoop.get("fs.s3a.access.key"), hadoop.get("fs.s3a.aws.credentials.provider")
+        return f"fs.s3a.access.key {key[:4]}..." if key else f"provider {way}"
+    except (PySparkAttributeError, PySparkNotImplementedError):  # Spark Connect does not say
+        return "not told"
