@@ -104,7 +104,8 @@ def extend(spark: SparkSession, conf: Config, t: Ticket, d: Desk, last: Yesterda
         read, recent = collect.count(recent) - left_out, gone.without(recent)
         judged = d.materialise(sourced.alone(recent, conf, items, users), "alone")
     before = gone.without(read_version(spark, conf.root, tables.EVENTS, last.events))
-    beside = d.materialise(_beside(judged, before), "beside")
+    who = d.materialise(judged.where("reject_reason IS NULL").select("user_id").distinct(), "who")
+    beside = d.materialise(_beside(judged, before, who), "beside")
     verdict = verdicts.verdict(beside.transform(in_order.over_users(c, last.events.buckets or 1)), "events", True)
     frame = d.materialise(verdict, "verdict", "_rejected")
     events, _ = quarantine.settled(_judged(frame, read, rows), conf, d, known(spark, conf, pinned, gone))
@@ -132,7 +133,7 @@ def extend(spark: SparkSession, conf: Config, t: Ticket, d: Desk, last: Yesterda
     anew = gone.frame if gone.met(were) else None
     moved = events.frame.where("_old = _rejected").select("user_id").distinct()
     moved = d.materialise(moved, "moved")
-    stay = events.frame.where("NOT _rejected").join(F.broadcast(moved), "user_id", "left_semi")
+    stay = events.frame.where("NOT _rejected").join(moved, "user_id", "left_semi")
     told |= {"moved": collect.count(moved)}
     facts_ = facts(spark, conf, pinned) | told | {
         "rejected": mine.refused, "conflicts": mine.refused.get("conflicting_event_id", 0),
@@ -145,13 +146,12 @@ def extend(spark: SparkSession, conf: Config, t: Ticket, d: Desk, last: Yesterda
                         facts=facts_ | gone.left_out(left_out), rows_in=read, rows_rejected=mine.lost)  # fmt: skip
 
 
-def _beside(judged: DataFrame, before: DataFrame) -> DataFrame:
+def _beside(judged: DataFrame, before: DataFrame, who: DataFrame) -> DataFrame:
     """Judged rows that are not known yet, and all known events of their users, told apart by `_old`."""
     there = before.select("user_id", "row_hash").withColumn("_known", F.lit(True))
     same = F.coalesce("_known", F.lit(False)) & F.col("reject_reason").isNull()
     new = judged.join(there, ["user_id", "row_hash"], "left").where(~same).drop("_known")
-    who = judged.where("reject_reason IS NULL").select("user_id").distinct()
-    old = before.join(F.broadcast(who), "user_id", "left_semi")
+    old = before.join(who, "user_id", "left_semi")
     made = {"_tie": F.col("row_hash"), "_known_user": F.lit(True)}
     nothing = [F.lit(None).cast(f.dataType).alias(f.name) for f in judged.schema.fields
                if f.name not in (*tables.EVENTS.names, *made)]  # fmt: skip

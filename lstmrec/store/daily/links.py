@@ -6,7 +6,6 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from pyspark.sql import DataFrame, SparkSession
-from pyspark.sql import functions as F
 
 from lstmrec import files, versions
 from lstmrec.config.split import instant_us
@@ -63,15 +62,16 @@ def extend(spark: SparkSession, t: Ticket, contract: Table, last: Manifest, user
            ) -> Manifest:  # fmt: skip
     """Commit what moved since `last`: as a version that goes on from it, or, where its chain is `longest`, whole.
 
-    users: whose rows moved, on the desk; rows: all rows that they have now. Keys are checked among these.
+    users: whose rows moved, on the desk: Spark then knows how many they are, and which side is to travel. rows: all
+    rows that they have now. Keys are checked among these.
     """
     key, chain = contract.grows, [*last.facts.get("chain", ()), last.version]
     whole, facts = read_version(spark, t.root, contract, last), dict(facts)
     if len(chain) > longest:
-        rest = whole.join(F.broadcast(users.select(key)), key, "left_anti").select(*contract.names)
+        rest = whole.join(users.select(key), key, "left_anti").select(*contract.names)
         staged = stage(rest.unionByName(rows), t, contract, buckets=last.buckets)
         return seal(staged, t, contract, facts=facts | {"chain": []}, rows_in=None, rows_rejected=rows_rejected)
-    known = whole.join(F.broadcast(users.select(key)), key, "left_semi").select(*contract.names)
+    known = whole.join(users.select(key), key, "left_semi").select(*contract.names)
     gone = checks.fingerprint(known, contract)
     staged = stage(rows, t, contract, buckets=last.buckets)
     return seal(staged, t, contract, facts=facts | {"chain": chain}, onto=(last.fingerprint, gone), rows_in=rows_in,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from pyspark.sql import DataFrame, SparkSession
-from pyspark.sql import functions as F
 
 from lstmrec import versions
 from lstmrec.config.run import Config
@@ -36,7 +35,7 @@ def made(spark: SparkSession, conf: Config, t: Ticket, d: Desk, tags: dict[int, 
     who = None if last is None else _moved(spark, conf, last)
     if who is not None:
         who = d.materialise(who, "moved")
-        split, users = (x.join(F.broadcast(who), "user_id", "left_semi") for x in (split, users))
+        split, users = (x.join(who, "user_id", "left_semi") for x in (split, users))
     placed = windows.windows(split, users, conf.sequence, conf.seed).drop("short")
     placed = d.materialise(placed, "windows")
     masks = affinity.masks(read(spark, conf.root, tables.ENCODED_ITEMS), list(tags)) if tags else None

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 from pyspark.sql import DataFrame, SparkSession
-from pyspark.sql import functions as F
 
 from lstmrec import versions
 from lstmrec.config.run import Config
@@ -39,7 +38,7 @@ def made(spark: SparkSession, conf: Config, t: Ticket, d: Desk) -> Manifest:
     moved = d.materialise(moved, "moved")
     known = read_version(spark, conf.root, tables.SPLIT, last).select("user_id").where("index = 0")
     new = collect.count(moved.join(known, "user_id", "left_anti"))
-    mine = every.join(F.broadcast(moved), "user_id", "left_semi")
+    mine = every.join(moved, "user_id", "left_semi")
     users = last.facts["users"] + new
     _beside(spark, conf, t, at, users, events.rows_out)
     return links.extend(spark, t, tables.SPLIT, last, moved, split.kept(mine.transform(placed)), conf.daily.compact,
