@@ -13,14 +13,14 @@ from rich.table import Table
 from lstmrec import files
 from lstmrec.cli.local_spark import Sessions
 from lstmrec.cli.lock import locked
-from lstmrec.cli.options import ConfigFiles, Overrides, config_of
+from lstmrec.cli.options import ConfigFiles, Json, Overrides, config_of
 
 
 def erase(
     config: ConfigFiles,
     set_: Overrides = None,
     yes: Annotated[bool, typer.Option("--yes/--dry-run", help="do it; without it they are only listed")] = False,
-    json_: Annotated[bool, typer.Option("--json", help="print one JSON object")] = False,
+    json_: Json = False,
 ) -> None:
     """List what holds users of erase.table, or remove it (--yes): old versions, states, lists, rejects, caches of this
     machine, run records. The newest and published tables must be without them: run first. Not while a job runs outside

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from lstmrec import files, versions
+from lstmrec import versions
 from lstmrec.config.load import validate
 from lstmrec.config.run import Config
-from lstmrec.contracts import manifest as manifests
 from lstmrec.contracts import tables
 from lstmrec.contracts.errors import ConfigError, DataError
 from lstmrec.contracts.manifest import Manifest
@@ -20,7 +19,7 @@ def evaluated(conf: Config) -> Manifest:
     """The newest bundle of flow evaluate. DataError D660 where there is none, ConfigError C660 where it is of another
     config: what is served must be what was judged."""
     for version in dict.fromkeys(reversed(versions.log(conf.root, tables.BUNDLE.name))):
-        if not files.exists(files.join(versions.folder(conf.root, tables.BUNDLE.name, version), manifests.NAME)):
+        if not versions.stands(conf.root, tables.BUNDLE.name, version):
             continue
         found = versions.load(conf.root, tables.BUNDLE, version)
         if found.facts.get("flow", "evaluate") != "evaluate":

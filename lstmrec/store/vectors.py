@@ -6,9 +6,8 @@ from collections.abc import Callable
 
 from pyspark.sql import DataFrame, SparkSession
 
-from lstmrec import files, versions
+from lstmrec import versions
 from lstmrec.config.run import Config
-from lstmrec.contracts import manifest as manifests
 from lstmrec.contracts import tables
 from lstmrec.contracts.manifest import Manifest
 from lstmrec.frames import carried
@@ -55,7 +54,7 @@ def _catalogue(spark: SparkSession, root: str, made: Manifest) -> DataFrame | No
     """The ENCODED_ITEMS that a version of ITEM_VECTORS was made from; None where it is gone."""
     name = tables.ENCODED_ITEMS.name
     for version in reversed(versions.log(root, name)):
-        if files.exists(files.join(versions.folder(root, name, version), manifests.NAME)):
+        if versions.stands(root, name, version):
             found = versions.load(root, tables.ENCODED_ITEMS, version)
             if found.fingerprint == made.parents.get(name):
                 return read_version(spark, root, tables.ENCODED_ITEMS, found)

@@ -81,7 +81,7 @@ def _newest(root: str, flow: str) -> Manifest:
     """Of the same flow: a refit's catalogue is of all events, and so must be its teacher's."""
     wanted = "refit" if flow == "refit" else "evaluate"
     for version in dict.fromkeys(reversed(versions.log(root, tables.BUNDLE.name))):
-        if files.exists(files.join(versions.folder(root, tables.BUNDLE.name, version), manifests.NAME)):
+        if versions.stands(root, tables.BUNDLE.name, version):
             manifest = versions.load(root, tables.BUNDLE, version)
             if manifest.facts.get("flow", "evaluate") == wanted:
                 return manifest

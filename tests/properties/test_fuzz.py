@@ -97,20 +97,11 @@ def test_any_mapping_as_a_config(data: dict[str, Any]) -> None:
 @example(("as_of",), "0001-01-01T00:00:00+14:00")
 def test_a_config_with_another_value_somewhere(at: tuple[Any, ...], value: Any) -> None:
     try:
-        conf = validate(changed(BASE, at, None) if value is None else _with(at, value))
+        conf = validate(changed(BASE, at, value))
     except ConfigError as error:
         assert error.code == "C004"
         return
     assert validate(json.loads(conf.model_dump_json())) == conf
-
-
-def _with(at: tuple[Any, ...], value: Any) -> Any:
-    copy = json.loads(json.dumps(BASE))
-    inner = copy
-    for key in at[:-1]:
-        inner = inner[key]
-    inner[at[-1]] = value
-    return copy
 
 
 @pytest.fixture(scope="module")
@@ -150,11 +141,7 @@ PLAIN = json.loads(manifest().to_json())
 @example(("rows_out",), "3")
 @example(("config",), [])
 def test_a_manifest_with_another_value_somewhere(at: tuple[Any, ...], value: Any) -> None:
-    raw = json.loads(json.dumps(PLAIN))
-    inner = raw
-    for key in at[:-1]:
-        inner = inner[key]
-    inner[at[-1]] = value
+    raw = changed(PLAIN, at, value)
     try:
         found = Manifest.from_json(json.dumps(raw), "here")
     except DataError as error:

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from lstmrec import files, versions
-from lstmrec.contracts import manifest as manifests
+from lstmrec import versions
 from lstmrec.contracts import tables
 from lstmrec.contracts.errors import DataError
 from lstmrec.contracts.manifest import Manifest
@@ -43,7 +42,9 @@ def of(root: str, bundle: Manifest | None = None) -> Fitted:
     found = {}
     for contract in APPLIED:
         version = bundle.facts.get("fitted", {}).get(contract.name)
-        if version is None or not _there(root, contract, versions.instead_of(root, contract, str(version))):
+        if version is None or not versions.stands(
+            root, contract.name, versions.instead_of(root, contract, str(version))
+        ):
             raise DataError("D351", f"{contract.name} that the bundle was fitted with is not there",
                             f"bundle {bundle.version}", "train again: lstmrec run")  # fmt: skip
         found[contract.name] = versions.fitted(root, contract, str(version))
@@ -72,12 +73,8 @@ def now(root: str) -> dict[str, str]:
 
 def _made(root: str, contract: Table, fingerprint: str) -> Manifest | None:
     for version in dict.fromkeys(reversed(versions.log(root, contract.name))):
-        if _there(root, contract, version):
+        if versions.stands(root, contract.name, version):
             found = versions.load(root, contract, version)
             if found.fingerprint == fingerprint:
                 return found
     return None
-
-
-def _there(root: str, contract: Table, version: str) -> bool:
-    return files.exists(files.join(versions.folder(root, contract.name, version), manifests.NAME))

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from lstmrec import files, versions
+from lstmrec import versions
 from lstmrec.config.run import Config
 from lstmrec.config.split import instant_us
-from lstmrec.contracts import manifest as manifests
 from lstmrec.contracts import tables
 from lstmrec.contracts.manifest import Manifest
 from lstmrec.contracts.tables import Table
@@ -46,5 +45,4 @@ def earlier(conf: Config, days: int) -> list[Manifest]:
 
 
 def _whole(root: str, contract: Table, version: str) -> Manifest | None:
-    path = files.join(versions.folder(root, contract.name, version), manifests.NAME)
-    return versions.load(root, contract, version) if files.exists(path) else None
+    return versions.load(root, contract, version) if versions.stands(root, contract.name, version) else None

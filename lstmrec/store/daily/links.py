@@ -7,9 +7,8 @@ from typing import Any
 
 from pyspark.sql import DataFrame, SparkSession
 
-from lstmrec import files, versions
+from lstmrec import versions
 from lstmrec.config.split import instant_us
-from lstmrec.contracts import manifest as manifests
 from lstmrec.contracts.errors import DataError
 from lstmrec.contracts.manifest import Manifest
 from lstmrec.contracts.tables import Table
@@ -27,20 +26,15 @@ def before(root: str, contract: Table, as_of_us: int, like: Callable[[Manifest],
     day is made again, and whatever days were made meanwhile."""
     best: Manifest | None = None
     for version in list(dict.fromkeys(reversed(versions.log(root, contract.name))))[:_LOOK]:
-        if not there(root, contract, version):
+        if not versions.stands(root, contract.name, version):
             continue
         found = versions.load(root, contract, version)
         at = instant_us(found.as_of)
         if at < as_of_us and (best is None or at > instant_us(best.as_of)) and like(found):
             best = found
-    if best is None or not all(there(root, contract, v) for v in best.facts.get("chain", ())):
+    if best is None or not all(versions.stands(root, contract.name, v) for v in best.facts.get("chain", ())):
         return None
     return best
-
-
-def there(root: str, contract: Table, version: str) -> bool:
-    """Whether a version is there, and whole."""
-    return files.exists(files.join(versions.folder(root, contract.name, version), manifests.NAME))
 
 
 def moved(spark: SparkSession, root: str, contract: Table, now: Manifest, since: str) -> DataFrame | None:

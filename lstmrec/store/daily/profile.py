@@ -70,7 +70,7 @@ def _moved(spark: SparkSession, conf: Config, last: tuple[Manifest, Manifest]) -
     """user_id of users with other events than in `last`, and of users who were not there; None where nobody knows."""
     split, facts = versions.current(conf.root, tables.SPLIT), last[0].facts
     moved = links.moved(spark, conf.root, tables.SPLIT, split, facts["split"])
-    if moved is None or not links.there(conf.root, tables.USERS, facts["users"]):
+    if moved is None or not versions.stands(conf.root, tables.USERS.name, facts["users"]):
         return None
     then = versions.load(conf.root, tables.USERS, facts["users"])
     was = read_version(spark, conf.root, tables.USERS, then).select("user_id")
