@@ -31,7 +31,7 @@ NEEDS = (tables.EVENTS, tables.USERS, tables.SPLIT, tables.CUTS, tables.VOCABULA
 GIVES = (tables.METRICS,)
 SECTIONS = ("seed", "as_of", "split", "sequence", "profile", "train.model", "score.recommenders", "score.filters",
             "evaluate")  # fmt: skip
-VERSION = 4
+VERSION = 5
 SPARK = True
 _rows = collect.dicts
 

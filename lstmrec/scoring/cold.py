@@ -1,8 +1,8 @@
 """DRIVER side: where items that training never saw stand in the rankings of users who then took them. No torch here.
 
 Rankers: the model, and beside it the items with most events before the test, the newest, and chance. All rank what the
-model may show. Other than the model, popularity and newness see the events that s2 withheld: they are the stronger for
-it. An item is cold where it has no event of the role train and no embedding of its own.
+model may show. Other than the model, popularity and newness see the events that s2 withheld, before the test: they are
+the stronger for it. An item is cold where it has no event of the role train and no embedding of its own.
 """
 
 from __future__ import annotations
@@ -44,12 +44,14 @@ def walk(b: Bench) -> list[dict[str, Any]]:
 
 
 def items(events: DataFrame, split: DataFrame, encoded: DataFrame) -> DataFrame:
-    """item, cold, before (events that are not of the role test) and first (microseconds) of ENCODED_ITEMS."""
-    every = events.groupBy("item_id").agg(F.count(F.lit(1)).alias("n"), F.min("time").alias("first"))
-    test = split.where("role = 'test'").groupBy("item_id").agg(F.count(F.lit(1)).alias("later"))
-    joined = encoded.join(every, "item_id", "left").join(test, "item_id", "left")
-    before = F.coalesce("n", F.lit(0)) - F.coalesce("later", F.lit(0))
-    return joined.select("item", _cold().alias("cold"), before.alias("before"), "first")
+    """item, cold, and of the events that are not of the role test: before (how many) and first (microseconds), of
+    ENCODED_ITEMS."""
+    every = events.select("item_id", "time", F.lit(1).alias("n"))
+    test = split.where("role = 'test'").select("item_id", "time", F.lit(-1).alias("n"))
+    rest = every.unionByName(test).groupBy("item_id", "time").agg(F.sum("n").alias("n")).where("n > 0")
+    known = rest.groupBy("item_id").agg(F.sum("n").alias("before"), F.min("time").alias("first"))
+    joined = encoded.join(known, "item_id", "left")
+    return joined.select("item", _cold().alias("cold"), F.coalesce("before", F.lit(0)).alias("before"), "first")
 
 
 def targets(split: DataFrame, encoded: DataFrame, seed: int) -> DataFrame:

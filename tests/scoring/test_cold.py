@@ -13,16 +13,17 @@ from lstmrec.scoring import cold
 def test_cold_items_have_neither_an_embedding_nor_an_event_in_train(spark: Any) -> None:
     encoded = spark.createDataFrame([(2, "a", 2, 5), (3, "rare", 1, 1), (4, "new", 1, 0), (5, "never", 1, 0)],
                                     "item int, item_id string, id int, count bigint")  # fmt: skip
-    split = spark.createDataFrame([("u", "a", "train"), ("u", "rare", "train"), ("u", "new", "test"),
-                                   ("u", "new", "test"), ("v", "a", "test"), ("w", "never", "test"),
-                                   ("w", "new", "test")],
-                                  "user_id string, item_id string, role string")  # fmt: skip
+    split = spark.createDataFrame([("u", "a", "train", 5), ("u", "rare", "train", 7), ("u", "new", "test", 3),
+                                   ("u", "new", "test", 20), ("v", "a", "test", 9), ("w", "never", "test", None),
+                                   ("w", "new", "test", 21)],
+                                  "user_id string, item_id string, role string, time bigint")  # fmt: skip
     events = spark.createDataFrame([("a", 9), ("a", 5), ("rare", 7), ("new", 3), ("new", 4), ("new", 20), ("new", 21),
                                     ("never", None)], "item_id string, time bigint")  # fmt: skip
     rows = {r["item"]: r for r in cold.items(events, split, encoded).collect()}
     assert [i for i, r in sorted(rows.items()) if r["cold"]] == [4, 5]
-    assert (rows[4]["before"], rows[4]["first"]) == (1, 3)  # four events, three of the role test
-    assert (rows[2]["before"], rows[2]["first"], rows[5]["before"]) == (1, 5, 0)
+    assert (rows[4]["before"], rows[4]["first"]) == (1, 4)  # four events, three of the role test, the first too
+    assert (rows[2]["before"], rows[2]["first"]) == (1, 5)
+    assert (rows[5]["before"], rows[5]["first"]) == (0, None)
     taken = {r["user_id"]: r["targets"] for r in cold.targets(split, encoded, 1).collect()}
     assert taken == {"u": [4], "w": [4, 5]}
 
