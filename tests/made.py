@@ -208,10 +208,10 @@ def pictured(path: Path, **more: Any) -> Config:
     return conf
 
 
-def again(path: Path, version: str) -> None:
+def again(path: Path, version: str, first: str = "a") -> None:
     """Other lists and their metrics below a `root`."""
     versions.append(str(path), "metrics", "v1")
-    rows = [listed(r, role, u, ["a"]) for r in FIGURES for role in ("validation", "test", "serve")
+    rows = [listed(r, role, u, [first]) for r in FIGURES for role in ("validation", "test", "serve")
             for u in ("718", "007")]  # fmt: skip
     put(path, tables.RECOMMENDATIONS, rows, version=version)
     put(path, tables.METRICS, metric_rows(), version=version, facts=metric_facts(),

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Annotated
 
 import typer
@@ -10,7 +12,9 @@ from rich.console import Console
 from rich.text import Text
 
 from lstmrec import files, versions
+from lstmrec.cli.local_spark import Sessions
 from lstmrec.cli.options import ConfigFiles, Json, Overrides, config_of
+from lstmrec.config.run import Config
 from lstmrec.contracts import tables
 from lstmrec.contracts.errors import ConfigError
 from lstmrec.contracts.tables import Table
@@ -21,7 +25,9 @@ def publish(config: ConfigFiles, set_: Overrides = None, json_: Json = False) ->
     from lstmrec.store.publish import publish as move
 
     console = Console(highlight=False, soft_wrap=True)
-    gates = move(config_of(config, set_))
+    conf = config_of(config, set_)
+    with catalogued(conf):
+        gates = move(conf)
     if json_:
         print(json.dumps({"published": True, "gates": [g.plain() for g in gates]}, ensure_ascii=False))
         return
@@ -40,7 +46,8 @@ def rollback(
     from lstmrec.store.publish import rollback as back
 
     conf = config_of(config, set_)
-    moved = back(conf.root, None if table is None else _table(table).name)
+    with catalogued(conf):
+        moved = back(conf.root, None if table is None else _table(table).name, catalog=conf.publish.catalog)
     if json_:
         print(json.dumps(moved))
         return
@@ -62,6 +69,19 @@ def path(
     place = files.join(place, "data") if contract.columns else place
     said = {"path": place, "table": table, "version": found.version, "as_of": found.as_of, "rows": found.rows_out}
     typer.echo(json.dumps(said) if json_ else place)
+
+
+@contextmanager
+def catalogued(conf: Config) -> Iterator[None]:
+    """Spark, where `publish.catalog` has views to move; ConfigError C830 where its catalog would not outlive it."""
+    if conf.publish.catalog is None:
+        yield
+        return
+    from lstmrec.store.catalog import lasting
+
+    with Sessions() as sessions:
+        lasting(sessions.get())
+        yield
 
 
 def _table(name: str) -> Table:

@@ -22,6 +22,7 @@ from lstmrec.cli.flows import JOBS as JOBS  # what others ask this module for
 from lstmrec.cli.local_spark import Sessions
 from lstmrec.cli.lock import locked
 from lstmrec.cli.options import ConfigFiles, Overrides, config_of
+from lstmrec.cli.publish import catalogued
 from lstmrec.cli.records import record
 from lstmrec.config.run import Config
 from lstmrec.contracts import tables
@@ -144,7 +145,8 @@ def finish(conf: Config, console: Console, observer: Observer | None = None) -> 
     from lstmrec.report import copies
     from lstmrec.store.publish import publish
 
-    gates = publish(conf)
+    with catalogued(conf):
+        gates = publish(conf)
     for gate in gates:
         if observer:
             observer.tell("gate", name=gate.name, level=gate.level, figure=str(gate.figure), limit=str(gate.limit))

@@ -7,9 +7,11 @@ from collections.abc import Mapping
 from itertools import groupby
 
 from lstmrec import files, versions
+from lstmrec.config.publish import CatalogConfig
 from lstmrec.config.run import Config
 from lstmrec.contracts import tables
 from lstmrec.contracts.errors import DataError, GateError, ResourceError
+from lstmrec.store import catalog as catalogs
 from lstmrec.store.gates import Gate, gates
 from lstmrec.store.published import numbered
 from lstmrec.store.published import publications as publications  # what others ask this module for
@@ -22,7 +24,8 @@ PUBLISHED = (
 
 
 def publish(conf: Config) -> list[Gate]:
-    """Move `live` to the newest versions of what is published; GateError G001 and nothing moved when a gate fails."""
+    """Move `live` to the newest versions of what is published, then the views of `publish.catalog` (which takes a Spark
+    session: the active one, or one made here). GateError G001 and nothing moved when a gate fails; `catalog.views`."""
     found = gates(conf)
     failed = [g for g in found if g.level == "fail"]
     if failed:
@@ -33,17 +36,26 @@ def publish(conf: Config) -> list[Gate]:
         for kept in (tables.BUNDLE, tables.METRICS, tables.REPORT):
             if live := versions.log(conf.root, kept.name, "live"):
                 heads[kept.name] = live[-1]
-    _move(conf.root, heads)
+    with catalogs.views(conf.root, conf.publish.catalog) as follow:
+        _move(conf.root, heads)
+        follow()
     return found
 
 
-def rollback(root: str, table: str | None = None) -> dict[str, str]:
+def rollback(root: str, table: str | None = None, *, catalog: CatalogConfig | None = None) -> dict[str, str]:
     """Back to the publication before the one that is live (of one table only, where named); returns table -> version.
 
     It steps before the first time the live one was published, so that going back twice never returns to what was
     taken back. One that was broken off is completed instead; one that was erased or pruned is passed over. DataError
-    D830 where there is nothing earlier.
+    D830 where there is nothing earlier. catalog: `publish.catalog`, whose views follow.
     """
+    with catalogs.views(root, catalog) as follow:
+        moved = _back(root, table)
+        follow()
+    return moved
+
+
+def _back(root: str, table: str | None) -> dict[str, str]:
     entries = publications(root)
     if table is not None:
         entries = [{table: e[table]} for e in entries if table in e]
