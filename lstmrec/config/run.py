@@ -103,6 +103,9 @@ class Config(Section):
         if self.root in (t.rstrip("/") for t in self.train.teacher.bundles):
             raise ValueError("train.teacher.bundles: of this run's own root name a version, ROOT#VERSION: its newest "
                              "bundle is the one that is taught")  # fmt: skip
+        if self.train.init_from and self.train.init_from.rstrip("/") == self.root:
+            raise ValueError("train.init_from: of this run's own root name a version, ROOT#VERSION: its newest bundle "
+                             "is the one that is trained")  # fmt: skip
         if self.train.launch != "solo" and self.train.shards % self.train.ranks:
             fits = [n for n in range(1, self.train.shards + 1) if self.train.shards % n == 0]
             raise ValueError(f"train.ranks {self.train.ranks} does not divide train.shards {self.train.shards}: "

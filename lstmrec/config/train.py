@@ -103,6 +103,9 @@ class TrainConfig(Section):
     calibration: float = Field(0.75, ge=0, le=1, description="gbce: 0 is plain binary cross-entropy, 1 as if all items "
                                "were negatives")  # fmt: skip
     teacher: TeacherConfig = Field(TeacherConfig(), description="distillation; wants loss softmax")
+    init_from: str | None = Field(None, description="begin with the weights of an earlier bundle whose items "
+                "normalise.grow_from has grown: ROOT (its newest bundle over these items), ROOT#VERSION, or a folder "
+                "of model.json and weights.safetensors. null: at random")  # fmt: skip
     sparse_rows: Literal["auto", "on", "off"] = Field("auto", description="only item rows that a step reads travel "
                 "and learn, others are caught up later; auto: sampled loss over a large catalogue")  # fmt: skip
     chunk: int = Field(2048, ge=1, description="positions a chunk of the exact softmax")

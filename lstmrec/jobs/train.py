@@ -13,16 +13,16 @@ from lstmrec.config.train import TrainConfig
 from lstmrec.contracts import tables
 from lstmrec.contracts.manifest import Manifest, digest
 from lstmrec.store import daily, door, refit
-from lstmrec.training import teachers
+from lstmrec.training import initial, teachers
 
 if TYPE_CHECKING:
     from lstmrec.training.export import TrainResult
 
 #: How the result is reached, not what it is: another number of ranks or another reader goes on with the same training.
-#: (`steps` and `teacher` are no such things, but stand among the sources, so that a bundle without keeps its key.)
+#: (`steps`, `teacher`, `init_from` are no such things, but stand among the sources: a bundle without keeps its key.)
 HOW = frozenset(("launch", "ranks", "hosts", "network", "comm", "reader", "device", "threads", "pin",
-                 "steps", "teacher", "checkpoint_steps", "keep_checkpoints", "stall_s", "max_restarts", "cache_mb",
-                 "log_steps", "tensorboard", "mlflow"))  # fmt: skip
+                 "steps", "teacher", "init_from", "checkpoint_steps", "keep_checkpoints", "stall_s", "max_restarts",
+                 "cache_mb", "log_steps", "tensorboard", "mlflow"))  # fmt: skip
 
 NEEDS = (tables.ENCODED_ITEMS, tables.SEQUENCES)
 GIVES = (tables.BUNDLE,)
@@ -32,8 +32,9 @@ SPARK = False
 
 
 def sources(conf: Config) -> dict[str, str]:
-    """What a training depends on besides its tables and sections: the bundle it fits again, and who teaches it."""
-    return refit.sources(conf) | teachers.sources(conf)
+    """What a training depends on besides its tables and sections: the bundle it fits again, who teaches it, and what
+    it begins with."""
+    return refit.sources(conf) | teachers.sources(conf) | initial.sources(conf)
 
 
 def run(spark: Any, conf: Config) -> Manifest:
@@ -44,7 +45,7 @@ def run(spark: Any, conf: Config) -> Manifest:
     ticket = door.ticket(sys.modules[__name__], conf)
     work = files.join(conf.root, "_work", "train", ticket.skip_key[:12])
     own = refit.frozen(conf, refit.evaluated(conf)) if conf.flow == "refit" else conf
-    result = start(teachers.pinned(own), work)
+    result = start(initial.pinned(teachers.pinned(own)), work)
 
     version = versions.new_version(ticket.skip_key)
     place = versions.folder(conf.root, tables.BUNDLE.name, version)
@@ -71,6 +72,9 @@ def _facts(conf: Config, result: TrainResult) -> dict[str, Any]:
         told["taught by"] = f"{len(result.teacher['bundles'])}"
         if result.teacher["ndcg_10"] is not None:
             told["taught by"] += f" at {result.teacher['ndcg_10']:.4f}"
+    if result.begun is not None:
+        known["init_from"] = result.begun
+        told["begun with"] = f"{result.begun['known']:,} items, {result.begun['new']:,} new"
     told["positions/s"] = f"{result.positions / max(result.seconds, 1e-9):,.0f}"
     told["starved"] = f"{result.waited / max(result.seconds, 1e-9):.1%}"
     items = versions.current(conf.root, tables.ENCODED_ITEMS).fingerprint

@@ -29,6 +29,8 @@ def evaluated(conf: Config) -> Manifest:
         differs = sorted(k for k in mine if mine[k] != theirs.get(k))
         if conf.train.teacher.asked() != _teacher(found).get("asked", {}):
             differs.append("train.teacher")
+        if bool(conf.train.init_from) != ("init_from" in found.facts):  # other weights to begin with want other steps
+            differs.append("train.init_from")
         if differs:
             raise ConfigError("C660", f"another config than the bundle that was evaluated: {', '.join(differs)}",
                               f"bundle {version}", "lstmrec run --flow evaluate, then refit")  # fmt: skip

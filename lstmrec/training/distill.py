@@ -92,7 +92,7 @@ def lesson(conf: Config, inputs: Inputs, catalogue: Catalogue) -> Lesson | None:
     device = catalogue.ids.device
     nets = []
     for bundle in bundles:
-        net = _load(bundle, device)
+        net = loaded(bundle, device)
         _check(bundle, net.spec, inputs)
         nets.append(net)
     if any("vectors" in net.spec.inputs for net in nets) and "vectors" not in inputs.spec.inputs:
@@ -101,7 +101,8 @@ def lesson(conf: Config, inputs: Inputs, catalogue: Catalogue) -> Lesson | None:
     return Lesson(conf, bundles, Teachers(nets, catalogue))
 
 
-def _load(bundle: Bundle, device: torch.device) -> Net:
+def loaded(bundle: Bundle, device: torch.device) -> Net:
+    """The net of a bundle; DataError D673 for files that are not those that were committed."""
     with tempfile.TemporaryDirectory() as temporary:
         for name in PARTS:
             place = files.join(bundle.folder, name)
@@ -109,7 +110,7 @@ def _load(bundle: Bundle, device: torch.device) -> Net:
                 data = f.read()
             if hashlib.sha256(data).hexdigest() != bundle.digests[name]:
                 raise DataError("D673", f"{name} is not the file that was committed", place,
-                                "restore it, or train the teacher again")  # fmt: skip
+                                "restore it, or train it again")  # fmt: skip
             Path(temporary, name).write_bytes(data)
         return load(temporary, device)
 

@@ -23,7 +23,7 @@ RESULT = "result.json"
 class TrainResult:
     """best_epoch (from 1), epochs run, steps: those of the best epoch's end; NDCG@10 and HR@10 of validation (None
     without validation rows); positions learned from, seconds of learning, seconds of them waited for the reader. items:
-    fingerprint of the catalogue. teacher: `distill.Lesson.facts`; None without one.
+    fingerprint of the catalogue. teacher: `distill.Lesson.facts`; begun: `grown.Begun`; None without one.
     """
 
     best_epoch: int
@@ -36,6 +36,7 @@ class TrainResult:
     waited: float
     items: str = ""
     teacher: dict[str, Any] | None = None
+    begun: dict[str, Any] | None = None
 
 
 def export(

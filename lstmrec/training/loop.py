@@ -27,6 +27,7 @@ from lstmrec.training.comm import Comm, broadcast_text, sum_floats
 from lstmrec.training.distill import Lesson, lesson
 from lstmrec.training.export import TrainResult, export
 from lstmrec.training.feed import Feed
+from lstmrec.training.grown import begun
 from lstmrec.training.inputs import Inputs, device_of, read_inputs
 from lstmrec.training.log import Log
 from lstmrec.training.plan import Plan, make_plan, role_files, shards_of
@@ -74,7 +75,9 @@ def train(conf: Config, comm: Comm, feed: Feed, work: str, judged: OnEpoch = lam
     device = device_of(conf.train, comm)
     inputs, feed = read_inputs(conf), reachable(conf, feed, comm)
     catalogue = inputs.catalogue.to(device)
-    net = build(inputs.spec, conf.seed).to(device)
+    net = build(inputs.spec, conf.seed)
+    first = begun(conf, inputs, net)
+    net = net.to(device)
     taught = lesson(conf, inputs, catalogue)
     learner = Learner(net, _loss_of(net, catalogue, conf, taught), conf.train, comm, conf.seed)
     kept = Checkpoints(files.join(work, "checkpoints"), conf.train.keep_checkpoints)
@@ -86,6 +89,8 @@ def train(conf: Config, comm: Comm, feed: Feed, work: str, judged: OnEpoch = lam
                    Progress(comm.rank, conf.train.epochs), judged, taught)  # fmt: skip
         run.progress.say(learner.precision.said)
         _restore(run)
+        if first is not None and not run.state.step:
+            run.progress.say(first.said)
         if taught is not None:
             run.progress.say(taught.begin(run.state, validation, catalogue, lambda: dog.beat("judging the teachers")))
         run.log = Log(conf, work, comm.rank, run.state.step)
@@ -94,7 +99,9 @@ def train(conf: Config, comm: Comm, feed: Feed, work: str, judged: OnEpoch = lam
                 _epoch(run)
                 _judge(run)
     told = None if taught is None else taught.facts(run.state)
-    result = replace(run.state.result(), items=inputs.items.fingerprint, teacher=told)
+    result = replace(
+        run.state.result(), items=inputs.items.fingerprint, teacher=told, begun=None if first is None else asdict(first)
+    )
     # Ranks: only rank 0 writes; the others wait, so that who returns knows that the files are there.
     if comm.rank == 0:
         export(work, inputs.spec, kept.load(str(run.state.best))[0], run.state.log, result)

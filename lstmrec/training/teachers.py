@@ -36,7 +36,7 @@ class Bundle:
 def found(conf: Config) -> list[Bundle]:
     """The teachers, in the order of the config. DataError D671 where one is not there, and what `versions.load` raises
     for a version that is not whole."""
-    return [_found(entry, conf.flow) for entry in conf.train.teacher.bundles]
+    return [one(entry, conf.flow) for entry in conf.train.teacher.bundles]
 
 
 def pinned(conf: Config) -> Config:
@@ -59,13 +59,15 @@ def sources(conf: Config) -> dict[str, str]:
 
 
 def places(bundle: Manifest) -> list[str]:
-    """Where those lay that taught a bundle, as lineage names them: a root's table, or a folder."""
-    asked = bundle.facts.get("teacher") if bundle.table == tables.BUNDLE.name else None
-    said = [str(b["bundle"]).partition("#") for b in (asked or {}).get("bundles", ())]
+    """Where those lay that taught a bundle, or it began with, as lineage names them: a root's table, or a folder."""
+    facts = bundle.facts if bundle.table == tables.BUNDLE.name else {}
+    read = [*(facts.get("teacher") or {}).get("bundles", ()), *([facts["init_from"]] if "init_from" in facts else [])]
+    said = [str(b["bundle"]).partition("#") for b in read]
     return [files.join(place, tables.BUNDLE.name) if version else place for place, _, version in said]
 
 
-def _found(entry: str, flow: str) -> Bundle:
+def one(entry: str, flow: str) -> Bundle:
+    """The bundle that an entry names: ROOT (its newest of this flow), ROOT#VERSION, or a folder; raises as `found`."""
     if files.exists(files.join(entry, PARTS[1])):
         return _of_folder(entry)
     root, _, version = entry.partition("#")

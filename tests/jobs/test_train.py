@@ -58,8 +58,8 @@ def test_what_makes_the_result_is_in_the_key_and_what_does_not_is_out(root: Path
         "checkpoint_steps": 3, "keep_checkpoints": 5, "stall_s": 9, "hosts": "a:1", "network": "eth0",
         "max_restarts": 0, "cache_mb": 7, "log_steps": 3, "tensorboard": True, "pin": False, "mlflow": "file:somewhere",
     }  # fmt: skip
-    # `steps` and teachers make the result, and are in the key by way of the sources, where they are asked for.
-    assert hows.keys() | {"steps"} == job.HOW and all(key(config(root, **{k: v})) == base for k, v in hows.items())
+    # `steps`, teachers and `init_from` make the result: they are in the key by way of the sources, where asked for.
+    assert hows.keys() | {"steps", "init_from"} == job.HOW and all(key(config(root, **{k: v})) == base for k, v in hows.items())
     whats: dict[str, Any] = {"epochs": 4, "shards": 4, "batch": 16, "ema": 0.5, "patience": 2, "loss": "sampled",
                              "steps": 7, "model": {"layers": 2}}  # fmt: skip
     assert all(key(config(root, **{k: v})) != base for k, v in whats.items())

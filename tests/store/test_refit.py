@@ -46,6 +46,17 @@ def test_another_config_than_was_judged_is_refused(tmp_path: Path) -> None:
         refit.evaluated(made.config(tmp_path, flow="refit", train={"batch": 16}, sequence={"max_length": 9}))
 
 
+def test_what_was_judged_began_elsewhere(tmp_path: Path) -> None:
+    """Weights to begin with want other steps: a refit begins with some where the evaluated bundle did."""
+    other = {"train": {"init_from": str(tmp_path / "older")}}
+    judged = bundle(made.config(tmp_path), "v1")
+    assert refit.evaluated(made.config(tmp_path, flow="refit")) == judged
+    with pytest.raises(ConfigError, match=r"C660.*train.init_from"):
+        refit.evaluated(made.config(tmp_path, flow="refit", **other))
+    began = bundle(made.config(tmp_path), "v2", init_from={"bundle": "older#v1"})
+    assert refit.evaluated(made.config(tmp_path, flow="refit", **other)) == began
+
+
 def test_nothing_was_evaluated(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="D660"):
         refit.evaluated(made.config(tmp_path, flow="refit"))
