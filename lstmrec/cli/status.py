@@ -15,7 +15,7 @@ from lstmrec import versions
 from lstmrec.cli import flows
 from lstmrec.cli.options import ConfigFiles, Json, Overrides, config_of
 from lstmrec.config.run import Config
-from lstmrec.contracts.errors import DataError
+from lstmrec.contracts.errors import ConfigError, DataError
 from lstmrec.contracts.manifest import Manifest
 
 STYLES = {"done": "green", "stale": "yellow", "never": "dim"}
@@ -83,7 +83,7 @@ def _changed(conf: Config, job: Any, made: Manifest, door: Any) -> str:
     """What differs from how the newest version was made: version, config, input; empty where nothing does."""
     try:
         ticket = door.ticket(job, conf)
-    except DataError as error:
+    except (ConfigError, DataError) as error:  # e.g. train.init_from, before its items are grown
         return error.what
     if ticket.skip_key == made.skip_key:
         return ""

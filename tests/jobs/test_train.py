@@ -59,7 +59,8 @@ def test_what_makes_the_result_is_in_the_key_and_what_does_not_is_out(root: Path
         "max_restarts": 0, "cache_mb": 7, "log_steps": 3, "tensorboard": True, "pin": False, "mlflow": "file:somewhere",
     }  # fmt: skip
     # `steps`, teachers and `init_from` make the result: they are in the key by way of the sources, where asked for.
-    assert hows.keys() | {"steps", "init_from"} == job.HOW and all(key(config(root, **{k: v})) == base for k, v in hows.items())
+    assert hows.keys() | {"steps", "init_from"} == job.HOW
+    assert all(key(config(root, **{k: v})) == base for k, v in hows.items())
     whats: dict[str, Any] = {"epochs": 4, "shards": 4, "batch": 16, "ema": 0.5, "patience": 2, "loss": "sampled",
                              "steps": 7, "model": {"layers": 2}}  # fmt: skip
     assert all(key(config(root, **{k: v})) != base for k, v in whats.items())
