@@ -62,6 +62,15 @@ class SlicesConfig(Section):
         return value
 
 
+class SequentialConfig(Section):
+    """When a difference between variants is decided: a test that holds however often it is looked at."""
+
+    alpha: float = Field(0.05, gt=0, lt=0.5, description="chance of ever deciding, on any day, where there is no "
+                         "difference; parted among the variants that are held against the first")  # fmt: skip
+    effect: float = Field(0.01, gt=0, lt=1, description="difference of NDCG that would matter: the test is quickest "
+                          "for one of about this size, and holds for all; said before the first day")  # fmt: skip
+
+
 class EvaluateConfig(Section):
     """Ranking metrics."""
 
@@ -72,6 +81,7 @@ class EvaluateConfig(Section):
     repeats: bool = Field(False, description="report targets the user had before and new ones apart")
     slices: SlicesConfig = Field(SlicesConfig(), description="groups whose figures are told apart")
     ips: IpsConfig | None = Field(None, description="figures without the pull of what is popular; null: none")
+    sequential: SequentialConfig = Field(SequentialConfig(), description="when variants are decided (variants)")
     diversity_users: int = Field(2000, ge=0, description="users, by hash, whose lists' diversity is measured; 0: none")
     probes: ProbesConfig | None = Field(None, description="how the model takes short and dirty histories; null: skip")
     because: FaithfulConfig | None = Field(None, description="whether reasons are the model's; null: skip")

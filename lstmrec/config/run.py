@@ -8,7 +8,7 @@ from typing import Any
 
 from pydantic import Field, field_validator, model_validator
 
-from lstmrec.config import blends
+from lstmrec.config import blends, variants
 from lstmrec.config.base import Section
 from lstmrec.config.clean import CleanConfig
 from lstmrec.config.erase import EraseConfig
@@ -22,6 +22,7 @@ from lstmrec.config.score import CandidatesConfig, ScoreConfig
 from lstmrec.config.sequence import SequenceConfig
 from lstmrec.config.split import SplitConfig, instant_us
 from lstmrec.config.train import TrainConfig
+from lstmrec.config.variants import Variants
 
 
 class Config(Section):
@@ -41,6 +42,7 @@ class Config(Section):
     sequence: SequenceConfig = SequenceConfig()
     train: TrainConfig = TrainConfig()
     score: ScoreConfig = ScoreConfig()
+    variants: Variants | None = Field(None, description="an experiment over the served users; null: none")
     candidates: CandidatesConfig = CandidatesConfig()
     evaluate: EvaluateConfig = EvaluateConfig()
     report: ReportConfig = ReportConfig()
@@ -122,6 +124,7 @@ class Config(Section):
         if strangers := sorted(set(self.candidates.recommenders or []) - set(names)):
             raise ValueError(f"candidates.recommenders {strangers} are none of score.recommenders: {names}")
         blends.check(self.score, self.root)
+        variants.check(self.variants, names, self.score.roles, self.evaluate.bootstrap)
         if self.evaluate.baseline not in {*names, "model"}:
             raise ValueError(f"evaluate.baseline {self.evaluate.baseline} is none of score.recommenders: {names}")
         return self

@@ -59,8 +59,10 @@ RECOMMENDATIONS = Table(
         Column("reasons", "array<array<struct<item_id:string,influence:float>>>", True, "for each of items: the past "
                "events' items it owes its score to, strongest first, and what the score loses without the event; empty "
                "where nothing holds it up (a pinned item, a user without events); null as because"),
+        Column("variant", "string", True, "where variants are configured, on the one row of role serve that its user "
+               "is to be shown: the user's variant; null on all others"),
     ),
-    key=("recommender", "role", "user_id"), partitions=("recommender", "role"), minor=1,
+    key=("recommender", "role", "user_id"), partitions=("recommender", "role"), minor=2,
     invariants=(
         ("ranks", "forall(transform(items, (x, i) -> x.rank = i + 1), t -> t)"),
         ("scores", "forall(items, x -> NOT isnan(x.score) AND abs(x.score) < 3e38)"),

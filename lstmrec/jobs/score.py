@@ -32,7 +32,7 @@ GIVES = (tables.ITEM_VECTORS, tables.RECOMMENDATIONS)
 KEEPS = (tables.USER_STATES,)  # in carry modes, for its own next run
 SECTIONS = ("seed", "as_of", "score.k", "score.roles", "score.recommenders", "score.filters", "score.ladder",
             "score.because", "score.batch", "score.block", "score.mode", "score.margin", "sequence.history",
-            "clean.unicode")  # fmt: skip
+            "clean.unicode", "variants")  # fmt: skip
 VERSION = 4
 SPARK = True
 sources, owed = lent.sources, outputs.owed
@@ -47,7 +47,7 @@ def run(spark: SparkSession, conf: Config) -> Manifest:
         with desk(t) as d:
             fill = filled(spark, conf, t, d, again=made is not None)
             staged = stage(roles.together(list(fill.parts())), t, tables.RECOMMENDATIONS)
-            rows, facts = roles.proven(fill.users, staged.rows, names, collect.rows)
+            rows, facts = roles.proven(fill.users, staged.rows, names, collect.rows, conf.variants)
             facts |= {"filters": dict(fill.asked.facts), "because": reasons.cost(fill.reasoned, collect.rows),
                       "fitted": dict(fill.hands.told), "seconds": fill.seconds}  # fmt: skip
             facts["told"] |= reasons.told(facts["because"])

@@ -87,7 +87,7 @@ class Fill:
             made = made.withColumn("items", F.slice("items", 1, k))
         made = filters.with_pins(made, self.asked.pins, self.asked.whom, k)
         who = self.users.where(self.users["role"] == role)
-        made = roles.rows(made, who, entry.name, role, mark, conf.as_of_us)
+        made = roles.rows(made, who, entry.name, role, mark, conf.as_of_us, conf.variants)
         return made if there else self.hands.materialise(made, f"{entry.name}-{role}")
 
     @contextmanager

@@ -10,8 +10,10 @@ from pyspark.sql import DataFrame, Row
 from pyspark.sql import functions as F
 
 from lstmrec.config.score import RUNGS, Ladder
+from lstmrec.config.variants import Variants
 from lstmrec.contracts import tables
 from lstmrec.contracts.errors import DataError
+from lstmrec.frames import variants
 from lstmrec.scoring import reasons as why
 
 Rows = Callable[[DataFrame], list[Row]]
@@ -80,9 +82,10 @@ def ladder(lists: DataFrame, users: DataFrame, conf: Ladder) -> DataFrame:
     )  # fmt: skip
 
 
-def rows(lists: DataFrame, users: DataFrame, recommender: str, role: str, model: str, as_of_us: int) -> DataFrame:
+def rows(lists: DataFrame, users: DataFrame, recommender: str, role: str, model: str, as_of_us: int,
+         asked: Variants | None = None) -> DataFrame:  # fmt: skip
     """RECOMMENDATIONS rows of (user_id, items, reason), with because and reasons where they come along; history is that
-    of `users` (role, user_id, history) where it does not."""
+    of `users` (role, user_id, history) where it does not. asked: of whom they are the list to be shown."""
     because, each = why.columns(lists)
     if "history" not in lists.columns:
         lists = lists.join(users.select("user_id", "history"), "user_id", "left")
@@ -90,6 +93,7 @@ def rows(lists: DataFrame, users: DataFrame, recommender: str, role: str, model:
         F.lit(recommender).alias("recommender"), F.lit(role).alias("role"), "user_id", "items", "reason",
         because, each, F.coalesce("history", F.lit(0)).alias("history"),
         F.lit(model).alias("model"), F.lit(as_of_us).cast("bigint").alias("as_of"),
+        variants.of_row(asked, recommender, role).alias("variant"),
     )  # fmt: skip
     return made.select(*tables.RECOMMENDATIONS.names)
 
@@ -99,11 +103,13 @@ def together(parts: Sequence[DataFrame]) -> DataFrame:
     return reduce(DataFrame.unionByName, parts)
 
 
-def tally(lists: DataFrame) -> DataFrame:
-    """recommender, role, rows, users (distinct), and rows of each reason, of what was written."""
-    reasons = [F.count_if(F.col("reason") == reason).alias(reason) for reason in REASONS]
+def tally(lists: DataFrame, arms: Sequence[str] = ()) -> DataFrame:
+    """recommender, role, rows, users (distinct), and rows of each reason and each of the variants `arms`, of what was
+    written."""
+    counted = [F.count_if(F.col("reason") == reason).alias(reason) for reason in REASONS]
+    counted += [F.count_if(F.col("variant") == arm).alias(f"variant {arm}") for arm in arms]
     return lists.groupBy("recommender", "role").agg(
-        F.count(F.lit(1)).alias("rows"), F.count_distinct("user_id").alias("users"), *reasons
+        F.count(F.lit(1)).alias("rows"), F.count_distinct("user_id").alias("users"), *counted
     )
 
 
@@ -126,19 +132,27 @@ def compared(
     return got, wrong
 
 
-def proven(users: DataFrame, lists: DataFrame, names: Sequence[str], rows: Rows) -> tuple[int, dict[str, Any]]:
+def proven(users: DataFrame, lists: DataFrame, names: Sequence[str], rows: Rows, asked: Variants | None = None
+           ) -> tuple[int, dict[str, Any]]:  # fmt: skip
     """(rows due in all, facts for the manifest) of what was written: users due by role, lists by recommender and role,
-    and by reason. DataError D710 where a user due has not exactly one list. rows: the few rows of a small frame."""
+    by reason, and users by variant where there are any. DataError D710 where a user due has not exactly one list. rows:
+    the few rows of a small frame."""
+    arms = [v.name for v in asked.of] if asked else []
     counted = rows(users.groupBy("role").agg(F.count(F.lit(1)).alias("n")))
     due = {r["role"]: int(r["n"]) for r in sorted(counted, key=lambda r: str(r["role"]))}
-    found = rows(tally(lists))
+    found = rows(tally(lists, arms))
     got, wrong = compared(due, found, names)
     for name, role in wrong:
         some = [r["user_id"] for r in rows(differing(lists, users, name, role))]
         raise DataError("D710", f"{due[role]:,} users in, {got[name][role]:,} lists out", f"{name} · {role}",
                         f"users whose lists are not exactly one: {some}")  # fmt: skip
     told = {"users": f"{max(due.values(), default=0):,}", "recommenders": len(names)}
-    return sum(due.values()) * len(names), {"users": due, "scored": got, "reasons": reasons(found), "told": told}
+    facts = {"users": due, "scored": got, "reasons": reasons(found), "told": told}
+    if arms:
+        shown = {arm: sum(int(r[f"variant {arm}"]) for r in found) for arm in arms}
+        facts["variants"] = shown
+        told |= {f"variant {arm}": f"{n / max(due['serve'], 1):.2%}" for arm, n in shown.items()}
+    return sum(due.values()) * len(names), facts
 
 
 def differing(lists: DataFrame, users: DataFrame, recommender: str, role: str, n: int = 5) -> DataFrame:
