@@ -2,13 +2,36 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
 from lstmrec import versions
+from lstmrec.config import variants
 from lstmrec.config.run import Config
 from lstmrec.config.split import instant_us
+from lstmrec.config.variants import Variants
 from lstmrec.contracts import tables
-from lstmrec.contracts.manifest import Manifest
+from lstmrec.contracts.manifest import Manifest, digest
 from lstmrec.contracts.tables import Table
 from lstmrec.store.published import publications
+
+#: Days that are looked through for what is known of an experiment.
+_LOOK = 400
+
+
+@dataclass(frozen=True)
+class Trial:
+    """The experiment that lists were made in. key: what must be the same for days to be one; states: variant -> what
+    the newest day before this one knows of it (facts.variants.states of JUDGED); print: a digest of all that."""
+
+    variants: Variants
+    key: str
+    states: Mapping[str, Any]
+
+    @property
+    def print(self) -> str:
+        return digest([self.key, dict(self.states)])
 
 
 def published(conf: Config) -> Manifest | None:
@@ -42,6 +65,21 @@ def earlier(conf: Config, days: int) -> list[Manifest]:
         if made is not None and instant_us(made.as_of) < conf.as_of_us:
             found.setdefault(made.as_of, made)
     return sorted(found.values(), key=lambda m: -instant_us(m.as_of))[:days]
+
+
+def trial(conf: Config, lists: Manifest | None, k: int) -> Trial | None:
+    """Of the lists as they were made, whatever the config asks for today; None where they were in none. Another salt or
+    share, recommender, k, test, seed or number of resamples begins anew: what is changed on the way is another
+    experiment."""
+    asked = variants.parse(lists.config) if lists is not None else None
+    if asked is None:
+        return None
+    e = conf.evaluate
+    key = digest([asked.model_dump(mode="json"), k, e.sequential.model_dump(mode="json"), conf.seed, e.bootstrap])
+    for made in earlier(conf, _LOOK):
+        if (known := made.facts.get("variants", {})).get("key") == key:
+            return Trial(asked, key, known["states"])
+    return Trial(asked, key, {})
 
 
 def _whole(root: str, contract: Table, version: str) -> Manifest | None:
