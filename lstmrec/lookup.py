@@ -40,7 +40,8 @@ class Shown:
 
 @dataclass(frozen=True)
 class Listed:
-    """A user's list: reason, how many events its history has, and the items of those it rests on as a whole."""
+    """A user's list: reason, how many events its history has, and the items of those it rests on as a whole. variant:
+    of an experiment, where it is the list that the user is to be shown."""
 
     recommender: str
     role: str
@@ -48,6 +49,7 @@ class Listed:
     history: int
     items: tuple[Shown, ...]
     because: tuple[Shown, ...] = ()
+    variant: str | None = None
 
 
 def current(root: str, contract: Table) -> Manifest:
@@ -99,7 +101,8 @@ def lists_of(root: str, users: Sequence[str], role: str, recommenders: Sequence[
     """The same of several users, in one pass over the table."""
     manifest = manifest or current(root, tables.RECOMMENDATIONS)
     parts = {"role": [role]} | ({"recommender": list(recommenders)} if recommenders is not None else {})
-    columns = ["user_id", "recommender", "role", "items", "reason", "history", "because", "reasons"]
+    columns = ["user_id", "recommender", "role", "items", "reason", "history", "because", "reasons",
+               "variant"]  # fmt: skip
     rows = select(root, manifest, columns, ds.field("user_id").isin(list(users)), parts)
     known = titles(root, (i for r in rows for i in _named(r)), catalogue)
 
@@ -111,7 +114,9 @@ def lists_of(root: str, users: Sequence[str], role: str, recommenders: Sequence[
             for i, why in zip(row["items"], each, strict=True)
         ]  # fmt: skip
         whole = tuple(Shown(i, known.get(i)) for i in row.get("because") or [])
-        return Listed(row["recommender"], role, row["reason"], int(row["history"]), tuple(items), whole)
+        return Listed(
+            row["recommender"], role, row["reason"], int(row["history"]), tuple(items), whole, row.get("variant")
+        )
 
     out: dict[str, dict[str, Listed]] = {u: {} for u in users}
     for row in rows:

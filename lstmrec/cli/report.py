@@ -1,29 +1,41 @@
-"""`lstmrec report`: the page anew from what is there; no Spark, and nothing is published."""
+"""`lstmrec report`: the page anew from what is there, or that of a day; no Spark, and nothing is published."""
 
 from __future__ import annotations
 
 import importlib
 import json
-from typing import Any
+from typing import Annotated, Any
 
+import typer
 from rich.console import Console
 from rich.text import Text
 
-from lstmrec import files
+from lstmrec import files, versions
 from lstmrec.cli.lock import locked
 from lstmrec.cli.options import ConfigFiles, Json, Overrides, config_of
 from lstmrec.cli.run import say
+from lstmrec.config.run import Config
+from lstmrec.contracts import tables
 
 
 def report(
     config: ConfigFiles,
     set_: Overrides = None,
     json_: Json = False,
+    flow: Annotated[str | None, typer.Option("--flow", help="daily: the page of the last day that was judged")] = None,
 ) -> None:
     """Make the report of the newest tables, even if nothing changed, and print where it lies."""
     from lstmrec.store import door
 
-    conf, console = config_of(config, set_), Console(highlight=False, soft_wrap=True)
+    conf = config_of(config, [*(set_ or []), *([f"flow={flow}"] if flow else [])])
+    console = Console(highlight=False, soft_wrap=True)
+    if conf.flow == "daily":
+        place = of_day(conf)
+        if json_:
+            print(json.dumps({"report": place, "version": versions.current(conf.root, tables.JUDGED).version}))
+        else:
+            console.print(Text(place))
+        return
     job: Any = importlib.import_module("lstmrec.jobs.report")
     with locked(conf.root, "report"):
         outcome = door.walk(job, conf, force=True)
@@ -34,3 +46,15 @@ def report(
         return
     say(console, door.line("report", outcome))
     console.print(Text(place))
+
+
+def of_day(conf: Config) -> str:
+    """Put ROOT/day.html there, of the newest JUDGED and the days before it; where it lies."""
+    from lstmrec.report import copies, day  # here: altair and pyspark are slow to import
+    from lstmrec.store.daily import judge
+
+    newest = versions.current(conf.root, tables.JUDGED)
+    at = conf.model_copy(update={"as_of": newest.as_of})
+    place = files.join(conf.root, day.NAME)
+    copies.put(place, day.render(day.gather(conf.root, [newest, *judge.earlier(at, day.DAYS - 1)])).encode())
+    return place

@@ -157,6 +157,8 @@ def finish(conf: Config, console: Console, observer: Observer | None = None) -> 
         observer.tell("published")
     if conf.flow != "evaluate":
         shown.example(conf, console)
+        if conf.flow == "daily" and conf.variants is not None:
+            _variants(conf, console)
         print(json.dumps(shown.served(conf)), flush=True)
         return
     copies.place(conf.root, versions.current(conf.root, tables.REPORT))
@@ -164,6 +166,20 @@ def finish(conf: Config, console: Console, observer: Observer | None = None) -> 
     shown.leaderboard(conf, console)
     console.print(Text(f"\nreport  {files.join(conf.root, 'report.html')}"))
     print(json.dumps(shown.verdict(conf)), flush=True)
+
+
+def _variants(conf: Config, console: Console) -> None:
+    """How the experiment stands, and the day's page where the extra `report` is installed: a day needs it for nothing
+    else."""
+    from lstmrec.cli.report import of_day
+
+    for name, said in versions.current(conf.root, tables.JUDGED).facts.get("told", {}).items():
+        if " - " in name:
+            console.print(Text(f"variant {name}: {said}"))
+    try:
+        console.print(Text(f"report  {of_day(conf)}"))
+    except ImportError as error:
+        console.print(Text(f"no page of the day: {error}; pip install 'lstmrec[report]'", style="yellow"))
 
 
 @contextmanager

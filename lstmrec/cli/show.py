@@ -16,7 +16,9 @@ def show_user(
     user: Annotated[str, typer.Argument(help="the user's id, as in the source")],
     config: ConfigFiles,
     set_: Overrides = None,
-    recommender: Annotated[str | None, typer.Option(help="whose list; the model's unless said")] = None,
+    recommender: Annotated[
+        str | None, typer.Option(help="whose list; unless said that of the user's variant, else the model's")
+    ] = None,
     role: Annotated[str | None, typer.Option(help="serve, test or validation")] = None,
     events: Annotated[int, typer.Option(min=0, help="newest events of the history shown")] = 20,
     json_: Json = False,
@@ -24,8 +26,7 @@ def show_user(
     """Print a user's history and list, with titles, and what each item owes its score to (score.because)."""
     conf = config_of(config, set_)
     role = role or ("serve" if "serve" in conf.score.roles else conf.score.roles[0])
-    name = recommender or shown.model_of(conf)
     if json_:
-        print(json.dumps(shown.plain(conf, user, name, role, events), ensure_ascii=False))
+        print(json.dumps(shown.plain(conf, user, recommender, role, events), ensure_ascii=False))
         return
-    shown.user(conf, Console(highlight=False, soft_wrap=True), user, name, role, events)
+    shown.user(conf, Console(highlight=False, soft_wrap=True), user, recommender, role, events)

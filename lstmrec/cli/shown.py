@@ -35,30 +35,39 @@ def example(conf: Config, console: Console) -> None:
     """One user's list."""
     role = "serve" if "serve" in conf.score.roles else conf.score.roles[0]
     user = user_of(conf)
-    found = lookup.lists(conf.root, user, role, [model_of(conf)])
+    listed = list_of(conf, user, role)
     console.print()
-    if found:
-        for listed in found.values():
-            console.print(list_table(f"user {clean(user)}", listed))
+    if listed:
+        console.print(list_table(f"user {clean(user)}", listed))
     else:
         console.print(Text(f"user {clean(user)} has no list"))
 
 
-def found(conf: Config, user_id: str, recommender: str, role: str, events: int
+def list_of(conf: Config, user_id: str, role: str, recommender: str | None = None) -> lookup.Listed | None:
+    """A user's list: of the recommender; unless said, the one that the user is to be shown (variants), else ours."""
+    if recommender is None and conf.variants is not None and role == "serve":
+        every = lookup.lists(conf.root, user_id, role).values()
+        if (mine := next((x for x in every if x.variant is not None), None)) is not None:
+            return mine
+    name = recommender or model_of(conf)
+    return lookup.lists(conf.root, user_id, role, [name]).get(name)
+
+
+def found(conf: Config, user_id: str, recommender: str | None, role: str, events: int
           ) -> tuple[int, list[lookup.Shown], lookup.Listed]:  # fmt: skip
-    """How many events the history has, the newest of them, and the list; DataError D820 for an unknown user, D821
+    """How many events the history has, the newest of them, and `list_of`; DataError D820 for an unknown user, D821
     where no list is."""
     lookup.known_user(conf.root, user_id)
     past = lookup.history(conf.root, user_id, role)
-    lists = lookup.lists(conf.root, user_id, role, [recommender])
-    if recommender not in lists:
-        raise DataError("D821", f"no list of {recommender} for role {role}", "table recommendations",
+    listed = list_of(conf, user_id, role, recommender)
+    if listed is None:
+        raise DataError("D821", f"no list of {recommender or model_of(conf)} for role {role}", "table recommendations",
                         f"recommenders: {', '.join(r.name for r in conf.score.recommenders)}; "
                         f"roles: {', '.join(conf.score.roles)}")  # fmt: skip
-    return len(past), lookup.titled(conf.root, past[-events:] if events else []), lists[recommender]
+    return len(past), lookup.titled(conf.root, past[-events:] if events else []), listed
 
 
-def plain(conf: Config, user_id: str, recommender: str, role: str, events: int) -> dict[str, Any]:
+def plain(conf: Config, user_id: str, recommender: str | None, role: str, events: int) -> dict[str, Any]:
     """What `user` prints, as JSON holds it; times in microseconds."""
     many, recent, listed = found(conf, user_id, recommender, role, events)
     past = [{"item_id": e.item_id, "title": e.title, "time": e.time, "event_type": e.event_type} for e in recent]
@@ -72,11 +81,12 @@ def plain(conf: Config, user_id: str, recommender: str, role: str, events: int) 
         }
         for i in listed.items
     ]
-    return {"user_id": user_id, "role": role, "recommender": recommender, "reason": listed.reason, "events": many,
-            "history": past, "items": items, "because": [w.item_id for w in listed.because]}  # fmt: skip
+    return {"user_id": user_id, "role": role, "recommender": listed.recommender, "variant": listed.variant,
+            "reason": listed.reason, "events": many, "history": past, "items": items,
+            "because": [w.item_id for w in listed.because]}  # fmt: skip
 
 
-def user(conf: Config, console: Console, user_id: str, recommender: str, role: str, events: int) -> None:
+def user(conf: Config, console: Console, user_id: str, recommender: str | None, role: str, events: int) -> None:
     """Newest events of the history, then the list; errors as of `found`."""
     many, recent, listed = found(conf, user_id, recommender, role, events)
     console.print(Text(f"user {clean(user_id)}: {many:,} events before {role}"))
@@ -92,7 +102,8 @@ def user(conf: Config, console: Console, user_id: str, recommender: str, role: s
 
 def list_table(who: str, listed: lookup.Listed) -> Table:
     """A list for people; where reasons were asked for (score.because), what each item owes its score to."""
-    head = " · ".join(part for part in (who, f"{listed.recommender}, {listed.role}", listed.reason,
+    shown = f"variant {listed.variant}" if listed.variant else ""
+    head = " · ".join(part for part in (who, f"{listed.recommender}, {listed.role}", shown, listed.reason,
                                         f"{listed.history:,} events") if part)  # fmt: skip
     why = [", ".join(f"{named(r)} {r.score:+.3f}" for r in item.reasons) for item in listed.items]
     asked = ["because"] if any(why) else []

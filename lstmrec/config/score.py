@@ -131,7 +131,8 @@ class Output(Section):
     explode: bool = Field(False, description="a row an item (item_id, score, rank); false: a row a user, its items an "
                           "array (in a database: JSON text)")  # fmt: skip
     roles: list[Literal["validation", "test", "serve"]] = Field(["serve"], min_length=1, description="whose lists")
-    recommenders: list[str] | None = Field(None, description="names of those whose lists are copied; null: all")
+    recommenders: list[str] | None = Field(None, description="names of those whose lists are copied; null: all, and "
+                                           "with variants of each served user the one to be shown")  # fmt: skip
     jsonl: str | None = Field(None, description="folder of JSON lines; each version gets one of its own in it")
     jdbc: Jdbc | None = Field(None, description="table of a database; rows carry their version")
 

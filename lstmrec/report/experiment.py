@@ -42,16 +42,18 @@ def facts(asked: Asked, lines: Iterable[Row], drawn: Iterable[Row]) -> dict[str,
     of = {(r["recommender"], r["slice"]): r for r in lines if (r["metric"], r["k"]) == ("ndcg", asked.k)}
     sides = _sides(drawn)
     figures, today, states = {}, {}, {}
+    many: dict[str, int] = {}
     for v in asked.variants.of:
         row = of.get((v.recommender, SLICE + v.name), {})
-        figures[v.name] = {"recommender": v.recommender, "share": v.share, "users": int(row.get("users", 0)),
+        many[v.name] = int(row.get("users", 0))
+        figures[v.name] = {"recommender": v.recommender, "share": v.share, "users": many[v.name],
                            **{end: row.get(end) for end in ("value", "low", "high")}}  # fmt: skip
     alpha = asked.test.alpha / len(others)
     for v in others:
         state = State.parse(asked.states[v.name]) if v.name in asked.states else State()
         gap, resampled = _gaps(sides.get(v.name, {}), sides.get(first.name, {}))
         if gap is not None:
-            users = (figures[v.name]["users"], figures[first.name]["users"])
+            users = (many[v.name], many[first.name])
             state = sequential.after(state, asked.day, users, gap, resampled, alpha, asked.test.effect)
             today[v.name] = {"value": gap, **_bounds(gap, resampled)}
         states[v.name] = state.plain()

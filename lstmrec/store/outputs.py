@@ -38,7 +38,8 @@ def write(spark: SparkSession, conf: Config, manifest: Manifest) -> None:
     """Make the copies that are owed. ConfigError C702, DataError D721, ResourceError R721: see `_jsonl`, `_jdbc`."""
     for name in owed(conf, manifest):
         o = conf.score.output
-        rows = copied(read_version(spark, conf.root, tables.RECOMMENDATIONS, manifest), o, manifest.version)
+        lists = read_version(spark, conf.root, tables.RECOMMENDATIONS, manifest)
+        rows = copied(lists, o, manifest.version, conf.variants is not None)
         if name == "jsonl" and o.jsonl:
             _jsonl(rows, o.jsonl, manifest.version)
         if name == "jdbc" and o.jdbc:
@@ -46,13 +47,16 @@ def write(spark: SparkSession, conf: Config, manifest: Manifest) -> None:
         files.create(_marker(conf, manifest, name), b"{}")
 
 
-def copied(lists: DataFrame, conf: Output, version: str) -> DataFrame:
+def copied(lists: DataFrame, conf: Output, version: str, trial: bool = False) -> DataFrame:
     """version, recommender, role, user_id, reason, history, model, as_of, and items, or with explode item_id, score,
-    rank: RECOMMENDATIONS rows of the roles and recommenders asked for."""
+    rank: RECOMMENDATIONS rows of the roles and recommenders asked for. trial: variants are configured, and stand in a
+    column `variant`; where no recommender is named, rows of role serve are one a user: the list to be shown."""
     rows = lists.where(F.col("role").isin(list(conf.roles)))
     if conf.recommenders is not None:
         rows = rows.where(F.col("recommender").isin(list(conf.recommenders)))
-    whose = ["recommender", "role", "user_id", "reason", "history", "model", "as_of"]
+    elif trial:
+        rows = rows.where((F.col("role") != "serve") | F.col("variant").isNotNull())
+    whose = ["recommender", "role", "user_id", "reason", "history", "model", "as_of", *(["variant"] if trial else [])]
     rows = rows.select(F.lit(version).alias("version"), *whose, "items")
     return rows.select(*KEY, *whose[3:], F.inline("items")) if conf.explode else rows
 

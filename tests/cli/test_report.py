@@ -53,3 +53,15 @@ def test_other_verbs_speak_json_too(tmp_path, capsys):
     assert main.call(["report", "-c", file]) == 0
     told = printed(capsys, "publish", "-c", file, "--json")
     assert told["published"] is True and {g["level"] for g in told["gates"]} == {"pass", "warn"}
+
+
+def test_the_page_of_a_day_is_made_of_the_last_that_was_judged(tmp_path, capsys):
+    conf = made.root(tmp_path, recommenders=["model"])
+    (tmp_path / "c.yaml").write_text(conf.model_dump_json())
+    figures = {f"{m}_10": 0.25 for m in ("ndcg", "recall", "hr", "mrr")}
+    facts = {"k": 10, "users": 7, "new": 1, "since": "2017-12-31T00:00:00Z", "days": {"model": figures}}
+    made.put(tmp_path, tables.JUDGED, [], facts=facts)
+    told = printed(capsys, "report", "-c", str(tmp_path / "c.yaml"), "--flow", "daily", "--json")
+    assert told == {"report": str(tmp_path / "day.html"), "version": "v1"}
+    assert "7 users judged by the lists of 2017-12-31" in (tmp_path / "day.html").read_text()
+    assert versions.log(str(tmp_path), "report") == []

@@ -42,3 +42,23 @@ def test_control_characters_of_reasons_are_not_obeyed(tmp_path: Path) -> None:
     }
     made.put(tmp_path, tables.RECOMMENDATIONS, [row], version="v2")
     assert "\x1b" not in printed(conf)
+
+
+def test_a_user_in_an_experiment_is_shown_the_list_of_its_variant(tmp_path: Path) -> None:
+    made.root(tmp_path)
+    of = [{"name": "control", "recommender": "model", "share": 0.5},
+          {"name": "b", "recommender": "popularity", "share": 0.5}]  # fmt: skip
+    conf = made.config(tmp_path, variants={"salt": "s", "of": of})
+    rows = [made.listed("model", "serve", "718", ["d"]), made.listed("popularity", "serve", "718", ["b"]),
+            made.listed("model", "serve", "007", ["d"]), made.listed("popularity", "serve", "007", ["b"])]  # fmt: skip
+    rows[1] |= {"variant": "b"}
+    rows[2] |= {"variant": "control"}
+    made.put(tmp_path, tables.RECOMMENDATIONS, rows, version="v2")
+    for user, name, variant in (("718", "popularity", "b"), ("007", "model", "control")):
+        told = shown.plain(conf, user, None, "serve", 0)
+        assert (told["recommender"], told["variant"]) == (name, variant)
+    assert shown.plain(conf, "718", "model", "serve", 0)["variant"] is None
+    assert shown.plain(made.config(tmp_path), "718", None, "serve", 0)["recommender"] == "model"
+    out = io.StringIO()
+    shown.user(conf, Console(file=out, width=200), "718", None, "serve", 0)
+    assert "popularity, serve · variant b" in out.getvalue()

@@ -74,3 +74,22 @@ def test_a_database_gets_each_row_once(spark: Any, tmp_path: Path, monkeypatch: 
     with pytest.raises(ResourceError) as nothing:
         outputs._jdbc(spark, rows, gone, manifest.version)
     assert nothing.value.code == "R721"
+
+
+def test_with_variants_each_served_user_has_the_one_list_to_be_shown(spark: Any, tmp_path: Path) -> None:
+    conf, manifest = world(tmp_path / "root")
+    lists = outputs.read_version(spark, conf.root, tables.RECOMMENDATIONS, manifest)
+    own = "CASE WHEN role = 'serve' AND (recommender = 'knn') = (user_id IN ('u3', 'u4')) THEN recommender END"
+    lists = lists.selectExpr(*[c for c in lists.columns if c != "variant"], f"{own} AS variant")
+
+    def got(trial: bool, **output: Any) -> list[tuple[Any, ...]]:
+        rows = outputs.copied(lists, conf.score.output.model_copy(update=output), "v", trial)
+        assert ("variant" in rows.columns) == trial
+        return sorted((r.role, r.user_id, r.recommender) for r in rows.collect())
+
+    shown = [("serve", f"u{u}", "knn" if u > 2 else "model") for u in range(5)]
+    assert got(True) == shown
+    assert got(True, roles=["serve", "test"]) == shown + [("test", f"u{u}", n) for u in range(5)
+                                                          for n in ("knn", "model")]  # fmt: skip
+    assert len(got(False)) == len(got(True, recommenders=["model", "knn"])) == 10
+    assert len(got(True, explode=True)) == sum(range(5))
