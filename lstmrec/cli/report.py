@@ -49,12 +49,9 @@ def report(
 
 
 def of_day(conf: Config) -> str:
-    """Put ROOT/day.html there, of the newest JUDGED and the days before it; where it lies."""
-    from lstmrec.report import copies, day  # here: altair and pyspark are slow to import
-    from lstmrec.store.daily import judge
+    """Put ROOT/day.html there, of the newest JUDGED; where it lies."""
+    from lstmrec.report import copies, day  # here: altair is slow to import
 
-    newest = versions.current(conf.root, tables.JUDGED)
-    at = conf.model_copy(update={"as_of": newest.as_of})
     place = files.join(conf.root, day.NAME)
-    copies.put(place, day.render(day.gather(conf.root, [newest, *judge.earlier(at, day.DAYS - 1)])).encode())
+    copies.put(place, day.render(day.gather(conf.root, versions.current(conf.root, tables.JUDGED))).encode())
     return place

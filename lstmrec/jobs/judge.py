@@ -63,7 +63,7 @@ def run(spark: SparkSession, conf: Config) -> Manifest:
         facts: dict[str, Any] = {"since": found.as_of, "lists": found.version, "users": judged, "new": new, "k": k,
                                  "days": days}  # fmt: skip
         if trial:
-            asked = experiment.Asked(trial.variants, trial.key, conf.as_of, k, e.sequential, trial.states)
+            asked = experiment.Asked(trial.variants, trial.key, conf.as_of, k, e.sequential, trial.before)
             drawn = collect.dicts(variants.own(means, trial.variants, f"ndcg_{k}"))
             facts["variants"] = experiment.facts(asked, lines, drawn)
             told |= experiment.told(facts["variants"])

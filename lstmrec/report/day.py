@@ -14,28 +14,23 @@ from lstmrec.report.figures import Figure
 from lstmrec.report.ink import GROUPS, HEIGHT, MUTED, WIDTH, chart, labelled, svg
 from lstmrec.report.words import FILTERS, csv_link
 
-#: Days that the page looks back.
-DAYS = 30
 NAME = "day.html"
 Rows = Sequence[Mapping[str, Any]]
 
 
-def gather(root: str, judged: Sequence[Manifest]) -> dict[str, Any]:
-    """What the page says. judged: JUDGED of the day and of the days before it, newest first; those of another
-    experiment than the newest's are left out of its history."""
-    today = judged[0].facts
+def gather(root: str, judged: Manifest) -> dict[str, Any]:
+    """What the page says of a day. judged: the manifest of its JUDGED."""
+    today = judged.facts
     k, found = today["k"], today.get("variants")
     board = sorted(today["days"].items(), key=lambda pair: (-pair[1][f"ndcg_{k}"], pair[0]))
-    facts = {"root": root, "as_of": judged[0].as_of, "since": today["since"], "users": today["users"],
+    facts = {"root": root, "as_of": judged.as_of, "since": today["since"], "users": today["users"],
              "new": today["new"], "k": k, "board": [{"recommender": n, **v} for n, v in board],
              "variants": None}  # fmt: skip
     if found is None:
         return facts
-    past = [m for m in reversed(judged[:DAYS]) if m.facts.get("variants", {}).get("key") == found["key"]]
-    history = [{"day": m.as_of[:10], "variant": n, "so_far": s, "today": m.facts["variants"]["today"].get(n)}
-               for m in past for n, s in m.facts["variants"]["so_far"].items()]  # fmt: skip
-    shown = {k: v for k, v in found.items() if k != "states"}
-    return facts | {"variants": shown, "history": history, "verdict": verdict(found)}
+    history = [{"day": past["day"][:10], "variant": n, "so_far": s, "today": past["today"].get(n)}
+               for past in found["history"] for n, s in past["so_far"].items()]  # fmt: skip
+    return facts | {"variants": found, "history": history, "verdict": verdict(found)}
 
 
 def verdict(found: Mapping[str, Any]) -> str:

@@ -15,32 +15,35 @@ from lstmrec.frames import sequential
 from lstmrec.frames.sequential import State
 from lstmrec.frames.variants import SLICE
 
+#: Days that the history looks back.
+DAYS = 30
 Row = Mapping[str, Any]
 
 
 @dataclass(frozen=True)
 class Asked:
-    """variants: that the lists were shown in; key: what must be the same for days to be one experiment; states: variant
-    -> `State.plain` by the days before; day: as_of of this one; k: of the NDCG."""
+    """variants: that the lists were shown in; key: what must be the same for days to be one experiment; day: as_of of
+    this one; k: of the NDCG; before: these facts of the day before, empty on the first."""
 
     variants: Variants
     key: str
     day: str
     k: int
     test: SequentialConfig
-    states: Mapping[str, Any] = field(default_factory=dict)
+    before: Mapping[str, Any] = field(default_factory=dict)
 
 
 def facts(asked: Asked, lines: Iterable[Row], drawn: Iterable[Row]) -> dict[str, Any]:
     """key, salt, metric, first (the variant that the others are held against), figures (variant -> recommender, share,
     users, value, low, high), today (variant -> its difference to the first: value, low, high), so_far (variant -> days,
-    users, estimate, low, high, decided: of all days), states (what the next day goes on from).
+    users, estimate, low, high, decided: of all days), history (the last `DAYS` days, this one the last: day, today,
+    so_far), states (what the next day goes on from).
 
     lines: rows of METRICS; drawn: of `frames.variants.own`. A variant none of whose users was judged has no figure.
     """
     first, *others = asked.variants.of
     of = {(r["recommender"], r["slice"]): r for r in lines if (r["metric"], r["k"]) == ("ndcg", asked.k)}
-    sides = _sides(drawn)
+    sides, known = _sides(drawn), asked.before.get("states", {})
     figures, today, states = {}, {}, {}
     many: dict[str, int] = {}
     for v in asked.variants.of:
@@ -50,7 +53,7 @@ def facts(asked: Asked, lines: Iterable[Row], drawn: Iterable[Row]) -> dict[str,
                            **{end: row.get(end) for end in ("value", "low", "high")}}  # fmt: skip
     alpha = asked.test.alpha / len(others)
     for v in others:
-        state = State.parse(asked.states[v.name]) if v.name in asked.states else State()
+        state = State.parse(known[v.name]) if v.name in known else State()
         gap, resampled = _gaps(sides.get(v.name, {}), sides.get(first.name, {}))
         if gap is not None:
             users = (many[v.name], many[first.name])
@@ -59,8 +62,9 @@ def facts(asked: Asked, lines: Iterable[Row], drawn: Iterable[Row]) -> dict[str,
         states[v.name] = state.plain()
     so_far = {n: {key: s[key] for key in ("days", "users", "estimate", "low", "high", "decided")}
               for n, s in states.items()}  # fmt: skip
+    history = [*asked.before.get("history", []), {"day": asked.day, "today": today, "so_far": so_far}][-DAYS:]
     return {"key": asked.key, "salt": asked.variants.salt, "metric": f"ndcg_{asked.k}", "first": first.name,
-            "figures": figures, "today": today, "so_far": so_far, "states": states}  # fmt: skip
+            "figures": figures, "today": today, "so_far": so_far, "history": history, "states": states}  # fmt: skip
 
 
 def told(found: Mapping[str, Any]) -> dict[str, str]:

@@ -90,15 +90,17 @@ def test_each_variant_is_judged_by_its_own_users(spark: Any, tmp_path: Path) -> 
     later = judge.run(spark, third).facts["variants"]
     assert later["key"] == found["key"] and later["so_far"]["b"]["days"] == 2
     so_far = later["so_far"]["b"]
+    assert [h["day"] for h in later["history"]] == [second.as_of, third.as_of]
+    assert later["history"][0] == found["history"][0]
     assert so_far["users"] == [120, 180] and so_far["high"] < 0 and so_far["decided"] == third.as_of
     assert judge.sources(third)["experiment"] == before  # made again, it goes on from the day before, not from itself
 
     lists = versions.current(str(tmp_path), tables.RECOMMENDATIONS)
     known = trial(conf_of(tmp_path, 5), lists, 2)
-    assert known is not None and known.states["b"]["days"] == 2
+    assert known is not None and known.before["states"]["b"]["days"] == 2
     for changed in ({"evaluate": {"ks": [2], "bootstrap": 121}}, {"seed": 7},
                     {"evaluate": {"ks": [2], "bootstrap": 120, "sequential": {"alpha": 0.01}}}):  # fmt: skip
-        assert trial(conf_of(tmp_path, 5, **changed), lists, 2).states == {}
+        assert trial(conf_of(tmp_path, 5, **changed), lists, 2).before == {}
 
 
 def test_lists_of_before_an_experiment_are_judged_as_ever(spark: Any, tmp_path: Path) -> None:

@@ -22,16 +22,17 @@ _LOOK = 400
 
 @dataclass(frozen=True)
 class Trial:
-    """The experiment that lists were made in. key: what must be the same for days to be one; states: variant -> what
-    the newest day before this one knows of it (facts.variants.states of JUDGED); print: a digest of all that."""
+    """The experiment that lists were made in. key: what must be the same for days to be one; before: what the newest
+    day before this one says of it (facts.variants of JUDGED, which goes on from all days before: those may be pruned),
+    empty on the first; print: a digest of all that."""
 
     variants: Variants
     key: str
-    states: Mapping[str, Any]
+    before: Mapping[str, Any]
 
     @property
     def print(self) -> str:
-        return digest([self.key, dict(self.states)])
+        return digest([self.key, dict(self.before)])
 
 
 def published(conf: Config) -> Manifest | None:
@@ -78,7 +79,7 @@ def trial(conf: Config, lists: Manifest | None, k: int) -> Trial | None:
     key = digest([asked.model_dump(mode="json"), k, e.sequential.model_dump(mode="json"), conf.seed, e.bootstrap])
     for made in earlier(conf, _LOOK):
         if (known := made.facts.get("variants", {})).get("key") == key:
-            return Trial(asked, key, known["states"])
+            return Trial(asked, key, known)
     return Trial(asked, key, {})
 
 
