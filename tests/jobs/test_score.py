@@ -109,9 +109,18 @@ def test_every_user_gets_one_list_from_everybody(spark: Any, tmp_path: Path, mon
 def test_who_asks_for_items_or_people_is_given_them(spark: Any, tmp_path: Path) -> None:
     kinds = ["content", "profile", "session_knn"]
     conf = a_root(tmp_path, roles=["serve"], recommenders=[{"kind": kind} for kind in kinds])
+    arms = {"control": "content", "b": "profile", "again": "content"}
+    trial = {"salt": "s", "of": [{"name": n, "recommender": r, "share": 0.4 if n == "b" else 0.3}
+                                 for n, r in arms.items()]}  # fmt: skip
+    conf = validate(conf.model_dump() | {"variants": trial})
     manifest = score.run(spark, conf)
     of = lists(spark, conf)
     assert Counter(name for name, _, _ in of) == dict.fromkeys(kinds, 22)
+    shown = {u: r["variant"] for (_, _, u), r in of.items() if r["variant"] is not None}
+    assert len(shown) == 22 and set(shown.values()) == set(arms)
+    assert all((r["variant"] is not None) == (name == arms[shown[u]]) for (name, _, u), r in of.items())
+    assert manifest.facts["variants"] == Counter(shown.values()) and manifest.config["variants"]["salt"] == "s"
+    assert manifest.facts["told"]["variant b"] == f"{manifest.facts['variants']['b'] / 22:.2%}"
     assert all(len(r["items"]) == 4 for r in of.values())
     told = manifest.facts["reasons"]
     # u1 has no event, but lives somewhere or nowhere like everybody; u4 has one, of the test.
