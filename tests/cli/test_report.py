@@ -1,11 +1,15 @@
 from __future__ import annotations
 
+import io
 import json
+import sys
 from pathlib import Path
 from typing import Any
 
+from rich.console import Console
+
 from lstmrec import versions
-from lstmrec.cli import main
+from lstmrec.cli import main, run
 from lstmrec.contracts import tables
 from tests import made
 
@@ -65,3 +69,21 @@ def test_the_page_of_a_day_is_made_of_the_last_that_was_judged(tmp_path, capsys)
     assert told == {"report": str(tmp_path / "day.html"), "version": "v1"}
     assert "7 users judged by the lists of 2017-12-31" in (tmp_path / "day.html").read_text()
     assert versions.log(str(tmp_path), "report") == []
+
+
+def test_the_end_of_a_day_says_how_an_experiment_stands_with_a_page_or_without(tmp_path, monkeypatch):
+    conf = made.root(tmp_path, recommenders=["model"])
+    told = {"users judged": "7", "b - control": "+0.0100, open, 3 days"}
+    made.put(
+        tmp_path, tables.JUDGED, [], facts={"k": 10, "users": 7, "new": 1, "since": None, "days": {}, "told": told}
+    )
+
+    def said() -> list[str]:
+        out = io.StringIO()
+        run._variants(conf, Console(file=out, width=200, soft_wrap=True))
+        return out.getvalue().splitlines()
+
+    assert said() == ["variant b - control: +0.0100, open, 3 days", f"report  {tmp_path}/day.html"]
+    monkeypatch.setitem(sys.modules, "lstmrec.report.day", None)  # as where the extra `report` is not installed
+    monkeypatch.delattr("lstmrec.report.day", raising=False)
+    assert said()[1].startswith("no page of the day: ") and "lstmrec[report]" in said()[1]

@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from lstmrec import lookup, versions
+from lstmrec import lookup, rows, versions
 from lstmrec.cli import flows
 from lstmrec.config.run import Config
 from lstmrec.contracts import tables
@@ -25,6 +25,22 @@ from tests.daily.test_tables import MADE, made
 
 pytestmark = pytest.mark.slow
 DAYS = range(days.FIRST, days.FIRST + 4)
+
+
+TRIAL: dict[str, Any] = {
+    "evaluate": {"bootstrap": 100},
+    "variants": {"salt": "s", "of": [{"name": "control", "recommender": "model", "share": 0.6},
+                                     {"name": "b", "recommender": "popularity", "share": 0.4}]},
+}  # fmt: skip
+
+
+def variants_of(root: Path) -> dict[str, str]:
+    """user -> the variant of the one row that it is to be shown."""
+    found = rows.select(str(root), made(root, "recommendations"), ["user_id", "recommender", "role", "variant"])
+    mine = [r for r in found if r["variant"] is not None]
+    assert len({r["user_id"] for r in mine}) == len(mine)
+    assert all((r["variant"] == "b") == (r["recommender"] == "popularity") and r["role"] == "serve" for r in mine)
+    return {r["user_id"]: r["variant"] for r in mine}
 
 
 def walk(spark: Any, conf: Config, jobs: tuple[str, ...]) -> None:
@@ -51,10 +67,11 @@ def test_days(spark: Any, tmp_path: Path) -> None:
     assert all(g.level != "fail" for g in publish(again)) and served(str(root)) == bundle
 
     shutil.copytree(root, whole)
+    shown: dict[str, str] = {}
     for day in DAYS:
         log.write(source, day)
-        both = [days.config(root, source, day, flow="daily"),
-                days.config(whole, source, day, flow="daily", daily={"whole": True})]  # fmt: skip
+        both = [days.config(root, source, day, flow="daily", **TRIAL),
+                days.config(whole, source, day, flow="daily", daily={"whole": True}, **TRIAL)]  # fmt: skip
         for one in both:
             walk(spark, one, flows.jobs(one))
             assert {g.level for g in publish(one)} <= {"pass", "warn"}
@@ -63,6 +80,13 @@ def test_days(spark: Any, tmp_path: Path) -> None:
         assert made(root, "recommendations").rows_out == 2 * made(root, "users").rows_out
         told = made(root, "judged").facts
         assert told["since"] == days.as_of(day - 1) and told["users"] > 0 and told["new"] >= 1, day
+        mine = variants_of(root)
+        assert all(mine[u] == v for u, v in shown.items()) and mine == variants_of(whole)  # nobody changes sides
+        assert len(mine) == made(root, "users").rows_out and set(mine.values()) == {"control", "b"}
+        figures = told.get("variants", {}).get("figures", {})
+        assert sum(f["users"] for f in figures.values()) == (told["users"] if shown else 0)  # since the second day
+        assert made(whole, "judged").facts == told | {"lists": made(whole, "judged").facts["lists"]}
+        shown = mine
     assert len(made(root, "events").facts["chain"]) == len(DAYS)
 
     live = versions.current(str(root), tables.RECOMMENDATIONS, "live")
@@ -70,8 +94,8 @@ def test_days(spark: Any, tmp_path: Path) -> None:
     bad = [("u01", None, at, "buy", 1)] * 400
     log.write(source, DAYS[-1])
     kept = pq.read_table(source / "events.parquet")
-    rows = pa.table({n: [r[i] for r in bad] for i, n in enumerate(names_)}, schema=kept.schema)
-    pq.write_table(pa.concat_tables([kept, rows]), source / "events.parquet")
+    refused = pa.table({n: [r[i] for r in bad] for i, n in enumerate(names_)}, schema=kept.schema)
+    pq.write_table(pa.concat_tables([kept, refused]), source / "events.parquet")
     with pytest.raises(DataError, match="D310"):
         walk(spark, days.config(root, source, DAYS[-1] + 1, flow="daily"), ("clean",))
     assert versions.current(str(root), tables.RECOMMENDATIONS, "live") == live
