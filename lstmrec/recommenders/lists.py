@@ -153,12 +153,14 @@ def filled(users: DataFrame, own: DataFrame | None, popular: DataFrame, history:
     frame = frame.withColumns({name: F.coalesce(name, none) for name, none in nothing.items()})
     if shown.rules is not None:
         return _walked(frame, popular, shown, k)
+    # the ids as an array of their own: in the lambda below they would be taken out anew for every item
+    popular = popular.withColumn("ids", F.col("popular.item_id"))
     frame = frame.join(F.broadcast(popular), "group", "inner") if grouped else frame.crossJoin(F.broadcast(popular))
     out = F.concat("seen", F.col("own.item_id"))
     # the first k of the popular items that are not out lie among the first k + size(out)
-    ids = F.slice(F.col("popular.item_id"), F.lit(1), F.lit(k) + F.size(out))
-    rest = F.slice(F.array_except(ids, out), F.lit(1), F.lit(k) - F.size("own"))
-    fill = F.transform(rest, lambda x: F.get("popular", F.array_position(F.col("popular.item_id"), x).cast("int") - 1))
+    first = F.slice("ids", F.lit(1), F.lit(k) + F.size(out))
+    rest = F.slice(F.array_except(first, out), F.lit(1), F.lit(k) - F.size("own"))
+    fill = F.transform(rest, lambda x: F.get("popular", F.array_position("ids", x).cast("int") - 1))
     ranked = F.transform(
         F.concat("own", fill),
         lambda x, i: F.struct(x["item_id"].alias("item_id"), x["score"].alias("score"), (i + 1).alias("rank")),

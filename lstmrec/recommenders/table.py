@@ -44,12 +44,11 @@ def score(users: DataFrame, history: DataFrame, fitted: dict[str, DataFrame], en
 def _below(made: DataFrame) -> DataFrame:
     """user_id, items, reason: what was filled up scores less than the own items, whose scores may be below 0."""
     mine = F.coalesce("own.item_id", F.array().cast("array<string>"))
-    n = F.size(F.filter("items", lambda x: F.array_contains(mine, x["item_id"])))
+    made = made.withColumn("n", F.size(F.filter("items", lambda x: F.array_contains(mine, x["item_id"]))))
+    n = F.col("n")  # a column, and the fill alone goes through a lambda: what stands in one is worked out at each item
     last = F.least(F.coalesce(F.get("items", n - 1)["score"], F.lit(0.0)), F.lit(0.0))
-    items = F.transform("items", lambda x, i: F.struct(
-        x["item_id"].alias("item_id"),
-        F.when(i < n, x["score"]).otherwise(last - (i - n + 1)).alias("score"),
-        x["rank"].alias("rank"),
-    ))  # fmt: skip
+    fill = F.transform(F.slice("items", n + 1, F.size("items")), lambda x, i: F.struct(
+        x["item_id"].alias("item_id"), (last - (i + 1)).alias("score"), x["rank"].alias("rank")))  # fmt: skip
+    items = F.concat(F.slice("items", F.lit(1), n), fill.cast(lists.ITEMS))
     reason = F.when(n > 0, F.col("reason")).otherwise("popularity")
     return made.select("user_id", items.cast(lists.ITEMS).alias("items"), reason.alias("reason"))
