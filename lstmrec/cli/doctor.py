@@ -16,18 +16,17 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Mapping
-from typing import Annotated, Literal
+from typing import Annotated
 
 import typer
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from lstmrec.cli.machine import GIB, Finding, Level, memory_bytes
 from lstmrec.cli.options import Json, Overrides, config_of
 
 Probed = Annotated[list[str] | None, typer.Option("--config", "-c", help="also probe every path of this config")]
-Level = Literal["ok", "warn", "fail"]
-GIB = 2**30
 
 # The lowest pyarrow (major) that each PySpark accepts, by PySpark's (major, minor); later ones ask for the last entry.
 PYARROW_FLOOR = {(3, 5): 4, (4, 0): 11, (4, 1): 15, (4, 2): 18}
@@ -43,16 +42,6 @@ PACKAGES = {
     "petastorm": (False, "scripts/setup.sh installs it; without it: --set train.reader=arrow"),
     "horovod": (False, "scripts/setup.sh builds it; without it: --set train.comm=solo"),
 }
-
-
-@dataclasses.dataclass(frozen=True)
-class Finding:
-    """One check: its name, ok / warn / fail, what was found, and what to do (empty when ok)."""
-
-    name: str
-    level: Level
-    found: str
-    hint: str = ""
 
 
 def check() -> list[Finding]:
@@ -186,16 +175,6 @@ def check_platform(environ: Mapping[str, str]) -> list[Finding]:
     runtime = environ.get("DATABRICKS_RUNTIME_VERSION")
     hint = "a dedicated-access cluster: serverless and standard access are Connect only, no Horovod after 15.4 ML"
     return [Finding("databricks", "warn", f"runtime {runtime}", hint)] if runtime else []
-
-
-def memory_bytes() -> int:
-    """The machine's memory, or the container's limit where that is lower."""
-    total = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-    try:
-        with open("/sys/fs/cgroup/memory.max", encoding="ascii") as limit:
-            return min(total, int(limit.read()))
-    except (OSError, ValueError):  # no cgroup v2, or "max"
-        return total
 
 
 def doctor(config: Probed = None, set_: Overrides = None, json_: Json = False) -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import lstmrec
-from lstmrec.cli.doctor import GIB, memory_bytes
+from lstmrec.cli.machine import GIB, memory_bytes
 
 #: A gateway or a master that somebody else chose: spark-submit, a notebook platform, Spark Connect.
 _CHOSEN = ("PYSPARK_GATEWAY_PORT", "SPARK_REMOTE", "MASTER", "DATABRICKS_RUNTIME_VERSION")

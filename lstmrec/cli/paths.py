@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from lstmrec.cli.doctor import Finding
 from lstmrec.cli.local_spark import Sessions
+from lstmrec.cli.machine import Finding
 from lstmrec.config.run import Config
 
 

@@ -14,7 +14,6 @@ from lstmrec import files, versions
 from lstmrec.cli.lock import locked
 from lstmrec.cli.options import ConfigFiles, Json, Overrides, config_of
 from lstmrec.cli.run import say
-from lstmrec.config.run import Config
 from lstmrec.contracts import tables
 
 
@@ -30,7 +29,9 @@ def report(
     conf = config_of(config, [*(set_ or []), *([f"flow={flow}"] if flow else [])])
     console = Console(highlight=False, soft_wrap=True)
     if conf.flow == "daily":
-        place = of_day(conf)
+        from lstmrec.report import day  # here: altair is slow to import
+
+        place = day.put(conf.root)
         if json_:
             print(json.dumps({"report": place, "version": versions.current(conf.root, tables.JUDGED).version}))
         else:
@@ -46,12 +47,3 @@ def report(
         return
     say(console, door.line("report", outcome))
     console.print(Text(place))
-
-
-def of_day(conf: Config) -> str:
-    """Put ROOT/day.html there, of the newest JUDGED; where it lies."""
-    from lstmrec.report import copies, day  # here: altair is slow to import
-
-    place = files.join(conf.root, day.NAME)
-    copies.put(place, day.render(day.gather(conf.root, versions.current(conf.root, tables.JUDGED))).encode())
-    return place

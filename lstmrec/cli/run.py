@@ -171,13 +171,13 @@ def finish(conf: Config, console: Console, observer: Observer | None = None) -> 
 def _variants(conf: Config, console: Console) -> None:
     """How the experiment stands, and the day's page where the extra `report` is installed: a day needs it for nothing
     else."""
-    from lstmrec.cli.report import of_day
-
     for name, said in versions.current(conf.root, tables.JUDGED).facts.get("told", {}).items():
         if " - " in name:
             console.print(Text(f"variant {name}: {said}"))
     try:
-        console.print(Text(f"report  {of_day(conf)}"))
+        from lstmrec.report import day
+
+        console.print(Text(f"report  {day.put(conf.root)}"))
     except ImportError as error:
         console.print(Text(f"no page of the day: {error}; pip install 'lstmrec[report]'", style="yellow"))
 

@@ -9,13 +9,23 @@ import altair as alt
 import jinja2
 from markupsafe import Markup
 
+from lstmrec import files, versions
+from lstmrec.contracts import tables
 from lstmrec.contracts.manifest import Manifest
+from lstmrec.report import copies
 from lstmrec.report.figures import Figure
 from lstmrec.report.ink import GROUPS, HEIGHT, MUTED, WIDTH, chart, labelled, svg
 from lstmrec.report.words import FILTERS, csv_link
 
 NAME = "day.html"
 Rows = Sequence[Mapping[str, Any]]
+
+
+def put(root: str) -> str:
+    """Put ROOT/day.html there, of the newest JUDGED; where it lies."""
+    place = files.join(root, NAME)
+    copies.put(place, render(gather(root, versions.current(root, tables.JUDGED))).encode())
+    return place
 
 
 def gather(root: str, judged: Manifest) -> dict[str, Any]:
