@@ -33,10 +33,8 @@ def unlike(one: str, two: str, metric: str) -> float | None:
 
 
 def test_figures_are_means_over_lists_of_means_over_pairs(spark):
-    rows = [
-        (name, "test", user, [(i, float(9 - n), n + 1) for n, i in enumerate(items)], "history", None, 1, "m", 0, None)
-        for (name, user), items in LISTS.items()
-    ]
+    rows = [(name, "test", user, [(i, float(9 - n), n + 1) for n, i in enumerate(items)], "history", None, 1, "m", 0,
+             None, None) for (name, user), items in LISTS.items()]  # fmt: skip
     recommendations = spark.createDataFrame(rows, tables.RECOMMENDATIONS.ddl)
     catalogue = spark.createDataFrame([(i, *x) for i, x in ITEMS.items()],
                                       "item_id string, tags array<int>, vectors array<float>")  # fmt: skip

@@ -21,7 +21,7 @@ LISTS = {
 
 def lists(spark: Any) -> Any:
     rows = [(name, role, user, [(i, float(9 - n), n + 1) for n, i in enumerate(items)], "full_history", None, 1, "m", 0,
-             None) for (name, role, user), items in LISTS.items()]  # fmt: skip
+             None, None) for (name, role, user), items in LISTS.items()]  # fmt: skip
     return spark.createDataFrame(rows, tables.RECOMMENDATIONS.ddl)
 
 
@@ -60,7 +60,7 @@ def test_figures_are_those_of_the_whole_catalogue(spark):
 
 def test_lists_at_random_have_half_the_percentile_and_all_items_alike_no_gini(spark):
     catalogue = spark.createDataFrame(list(COUNTS.items()), "item_id string, count bigint")
-    rows = [("even", "test", f"u{i}", [(i, 1.0, 1)], "full_history", None, 1, "m", 0, None) for i in COUNTS]
+    rows = [("even", "test", f"u{i}", [(i, 1.0, 1)], "full_history", None, 1, "m", 0, None, None) for i in COUNTS]
     made = exposure.beyond(spark.createDataFrame(rows, tables.RECOMMENDATIONS.ddl), catalogue, len(COUNTS), [1])
     got = {r["metric"]: r["value"] for r in made.collect()}
     assert got["gini"] == 0 and got["percentile"] == pytest.approx(0.5, abs=1e-5) and got["coverage"] == 1

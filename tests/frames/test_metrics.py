@@ -48,6 +48,7 @@ def recommendation_rows(spark: Any, lists: dict = LISTS) -> Any:
             "m",
             0,
             None,
+            None,
         )
         for (name, role, user), items in lists.items()
     ]

@@ -39,9 +39,9 @@ def found(spark: Any) -> dict[str, Any]:
     split = spark.createDataFrame([(u, i, t, r, p) for u, i, t, r, p in ROWS],
                                   "user_id string, item_id string, time bigint, role string, index int")  # fmt: skip
     items = spark.createDataFrame([(f"i{n}", COUNTS[f"i{n}"]) for n in range(40)], "item_id string, count bigint")
-    made = [(name, "test", f"u{n}", [(i, 1.0, r + 1) for r, i in enumerate(listed)], "history", None, 1, "m", 0, None)
-            for name, each in LISTS.items() for n, listed in enumerate(each)]  # fmt: skip
-    made.append(("model", "serve", "u9", [("i0", 1.0, 1)], "history", None, 1, "m", 0, None))
+    made = [(name, "test", f"u{n}", [(i, 1.0, r + 1) for r, i in enumerate(listed)], "history", None, 1, "m", 0, None,
+             None) for name, each in LISTS.items() for n, listed in enumerate(each)]  # fmt: skip
+    made.append(("model", "serve", "u9", [("i0", 1.0, 1)], "history", None, 1, "m", 0, None, None))
     lists = spark.createDataFrame(made, tables.RECOMMENDATIONS.ddl)
     frames = {"split": split, "encoded_items": items, "recommendations": lists}
     out = {clock: pictures.counted(frames, 40, clock).collect() for clock in (True, False)}

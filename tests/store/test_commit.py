@@ -107,8 +107,8 @@ def test_an_empty_table_is_a_table(spark: Any, tmp_path: Path) -> None:
 
 
 def test_partition_folders_come_back_as_columns_with_odd_values(spark: Any, tmp_path: Path) -> None:
-    value = [("m o/d=el%1", "test", "ü 7", [("i", 1.0, 1)], "r", None, 0, "d", 1, None),
-             ("m", "serve", "007", [], "r", ["x"], 0, "d", 1, None)]  # fmt: skip
+    value = [("m o/d=el%1", "test", "ü 7", [("i", 1.0, 1)], "r", None, 0, "d", 1, None, None),
+             ("m", "serve", "007", [], "r", ["x"], 0, "d", 1, None, None)]  # fmt: skip
     data = spark.createDataFrame(value, tables.RECOMMENDATIONS.ddl)
     manifest = commit(data, ticket(tmp_path), tables.RECOMMENDATIONS, one_file_per_partition=True)
     assert len(manifest.files) == 2 and sum(f.rows for f in manifest.files) == 2
@@ -120,7 +120,7 @@ def test_partition_folders_come_back_as_columns_with_odd_values(spark: Any, tmp_
 
 def test_ranks_scores_and_items_of_a_list_are_checked(spark: Any, tmp_path: Path) -> None:
     for items in ([("a", 1.0, 2)], [("a", float("nan"), 1)], [("a", 2.0, 1), ("a", 1.0, 2)]):
-        rows = [("m", "test", "u", items, "r", None, 0, "d", 1, None)]
+        rows = [("m", "test", "u", items, "r", None, 0, "d", 1, None, None)]
         data = spark.createDataFrame(rows, tables.RECOMMENDATIONS.ddl)
         with pytest.raises(DataError, match="D111"):
             commit(data, ticket(tmp_path), tables.RECOMMENDATIONS)
