@@ -1,7 +1,8 @@
 """Every recommender on one config: the leaderboard of test with intervals, and who differs from the baseline.
 
     python scripts/bench/leaderboard.py --config conf/demo.yaml [--config MORE] [--set A.B=C ...]
-                                        [--lists NAME=ROOT ...] [--baseline NAME] [--json PATH]
+                                        [--lists NAME=ROOT ...] [--baseline NAME] [--json PATH] [--into PAGE]
+    python scripts/bench/leaderboard.py --told PATH --into PAGE [--board NAME]
 
 Beside the entries of the config's score.recommenders stands every other kind at its defaults (those that need a clock
 only where events have one), each --lists as an entry `table` (another run of the same split: LSTMs of other seeds),
@@ -10,6 +11,8 @@ is walked in the config's own root, validation and test alone: what is done ther
 finished run costs s7 and s8, and a finished leaderboard nothing.
 
 users/s: users of test by the seconds that their lists took, without the fit; the first of a kind pays for warming up.
+--into writes the rows as a table into a Markdown page, between <!-- leaderboard NAME --> (and the names of rows, for
+those alone) and <!-- end -->; --told takes them from what --json wrote, and runs nothing.
 The last line is one JSON object: recommenders (their number), rows (one each, best NDCG first: name, kind, ndcg, hr and
 recall with intervals, the baseline minus it with p, corrected after Holm, users_per_second), blends, k, protocol.
 """
@@ -18,6 +21,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import re
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
@@ -121,15 +125,40 @@ def interval(figure: Sequence[float]) -> str:
     return f"{figure[0]:.4f} ({figure[1]:.4f} to {figure[2]:.4f})"
 
 
+def into(page: Path, board: str, told: Mapping[str, Any]) -> None:
+    """Put the rows between the marks of a page; ends the bench where these are not there."""
+    text, k = page.read_text(), told["k"]
+    mark = re.compile(rf"(<!-- leaderboard {re.escape(board)}((?: \S+)*) -->\n).*?(<!-- end -->)", re.DOTALL)
+    if not (found := mark.search(text)):
+        raise SystemExit(f"{page}: no <!-- leaderboard {board} --> ... <!-- end -->")
+    asked = found[2].split()
+    lines = [f"| recommender | NDCG@{k} | HR@{k} | {told.get('baseline', 'model')} minus it |", "|---|---|---|---|"]
+    for row in told["rows"]:
+        if not asked or row["name"] in asked:
+            gap = row["baseline_minus"]
+            held = f"{gap['value']:+.4f} ({gap['low']:+.4f} to {gap['high']:+.4f})" if gap else ""
+            figures = (interval(row[f"{m}_{k}"]) for m in ("ndcg", "hr"))
+            lines.append(f"| {' | '.join((row['name'], *figures, held))} |")
+    page.write_text(text[: found.start()] + found[1] + "\n".join(lines) + "\n" + found[3] + text[found.end() :])
+
+
 def main(argv: Sequence[str] | None = None) -> int:
     """Run or read; the last line is one JSON object."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--config", action="append", required=True, help="YAML file or URL; later ones win")
+    parser.add_argument("--config", action="append", default=[], help="YAML file or URL; later ones win")
     parser.add_argument("--set", action="append", default=[], metavar="A.B=C", help="override one key")
     parser.add_argument("--lists", action="append", default=[], metavar="NAME=ROOT", help="lists of another run")
     parser.add_argument("--baseline", default="model", help="who all others are held against")
     parser.add_argument("--json", type=Path, help="write the last line there, too")
+    parser.add_argument("--told", type=Path, help="rows that --json wrote: nothing is run")
+    parser.add_argument("--into", type=Path, help="a Markdown page with the marks of a table")
+    parser.add_argument("--board", default="ml1m", help="the name in those marks")
     args = parser.parse_args(argv)
+    if bool(args.told) == bool(args.config):
+        parser.error("give either --config or --told")
+    if args.told:
+        into(args.into, args.board, json.loads(args.told.read_text()))
+        return 0
     listed = json.dumps(entries(load(args.config, args.set), args.lists))
     settings = [*SETTINGS, *args.set, f"evaluate.baseline={args.baseline}", f"score.recommenders={listed}"]
     run(args.config, settings)
@@ -141,7 +170,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     found, k, blends = rows(conf, judged, lists, args.baseline), judged.facts["k"], judged.facts.get("blends", [])
     shown(found, k, args.baseline, blends, console)
     console.print(f"protocol: {summary.protocol(conf)}")
-    out = {"recommenders": len(found), "rows": found, "blends": blends, "k": k, "protocol": summary.protocol(conf)}
+    out = {"recommenders": len(found), "rows": found, "blends": blends, "k": k, "baseline": args.baseline,
+           "protocol": summary.protocol(conf)}  # fmt: skip
+    if args.into:
+        into(args.into, args.board, out)
     if args.json:
         args.json.write_text(json.dumps(out) + "\n")
     print(json.dumps(out), flush=True)

@@ -85,3 +85,26 @@ def test_it_prints_the_leaderboard_and_one_line(
 def test_a_run_that_fails_ends_it(script: ModuleType, tmp_path: Path) -> None:
     with pytest.raises(SystemExit, match="ended with 2"):
         script.run([str(tmp_path / "none.yaml")], [])
+
+
+def test_rows_go_into_a_page_between_its_marks(script: ModuleType, tmp_path: Path) -> None:
+    one = {"name": "model", "ndcg_10": [0.3, 0.2, 0.4], "hr_10": [0.5, 0.4, 0.6], "baseline_minus": None}
+    gap = {"value": 0.1, "low": 0.05, "high": 0.15, "p_holm": 0.01}
+    rows = [one, one | {"name": "ease", "baseline_minus": gap}, one | {"name": "als", "baseline_minus": gap}]
+    told, page = tmp_path / "told.json", tmp_path / "page.md"
+    told.write_text(json.dumps({"rows": rows, "k": 10}))
+    page.write_text(
+        "a\n<!-- leaderboard ml1m ease model -->\nold\n<!-- end -->\nb\n<!-- leaderboard demo -->\n<!-- end -->\n"
+    )
+    call = ["--told", str(told), "--into", str(page)]
+    assert script.main(call) == 0 == script.main([*call, "--board", "demo"])
+    first, second = page.read_text().split("b\n")
+    assert first.splitlines()[4:6] == ["| model | 0.3000 (0.2000 to 0.4000) | 0.5000 (0.4000 to 0.6000) |  |",
+                                       "| ease | 0.3000 (0.2000 to 0.4000) | 0.5000 (0.4000 to 0.6000) | +0.1000 "
+                                       "(+0.0500 to +0.1500) |"]  # fmt: skip
+    assert "als" not in first and "old" not in first and "| als |" in second
+    before = page.read_text()
+    script.main(call)
+    assert page.read_text() == before
+    with pytest.raises(SystemExit, match="no <!-- leaderboard other -->"):
+        script.main([*call, "--board", "other"])
