@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import json
 import uuid
+from collections.abc import Iterator
 from dataclasses import replace
 
 from lstmrec import files
@@ -116,6 +117,13 @@ def lies_there(root: str, contract: Table, manifest: Manifest) -> bool:
 def stands(root: str, table: str, version: str) -> bool:
     """Whether a version has its manifest."""
     return files.exists(files.join(folder(root, table, version), manifests.NAME))
+
+
+def newest(root: str, contract: Table) -> Iterator[Manifest]:
+    """Manifests of the versions that stand, the one named last first, each once; read one by one."""
+    for version in dict.fromkeys(reversed(log(root, contract.name))):
+        if stands(root, contract.name, version):
+            yield load(root, contract, version)
 
 
 def append(root: str, table: str, version: str, name: str = "head") -> None:

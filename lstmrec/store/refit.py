@@ -18,10 +18,7 @@ _OWN = ("steps", "epochs", "schedule_epochs")
 def evaluated(conf: Config) -> Manifest:
     """The newest bundle of flow evaluate. DataError D660 where there is none, ConfigError C660 where it is of another
     config: what is served must be what was judged."""
-    for version in dict.fromkeys(reversed(versions.log(conf.root, tables.BUNDLE.name))):
-        if not versions.stands(conf.root, tables.BUNDLE.name, version):
-            continue
-        found = versions.load(conf.root, tables.BUNDLE, version)
+    for found in versions.newest(conf.root, tables.BUNDLE):
         if found.facts.get("flow", "evaluate") != "evaluate":
             continue
         mine = _kept(conf.section(*found.config))
@@ -33,7 +30,7 @@ def evaluated(conf: Config) -> Manifest:
             differs.append("train.init_from")
         if differs:
             raise ConfigError("C660", f"another config than the bundle that was evaluated: {', '.join(differs)}",
-                              f"bundle {version}", "lstmrec run --flow evaluate, then refit")  # fmt: skip
+                              f"bundle {found.version}", "lstmrec run --flow evaluate, then refit")  # fmt: skip
         return found
     raise DataError("D660", "no bundle was evaluated here", conf.root, "lstmrec run --flow evaluate, then refit")
 

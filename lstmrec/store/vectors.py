@@ -52,10 +52,7 @@ def committed(spark: SparkSession, conf: Config, t: Ticket, tower: Tower, rules:
 
 def _catalogue(spark: SparkSession, root: str, made: Manifest) -> DataFrame | None:
     """The ENCODED_ITEMS that a version of ITEM_VECTORS was made from; None where it is gone."""
-    name = tables.ENCODED_ITEMS.name
-    for version in reversed(versions.log(root, name)):
-        if versions.stands(root, name, version):
-            found = versions.load(root, tables.ENCODED_ITEMS, version)
-            if found.fingerprint == made.parents.get(name):
-                return read_version(spark, root, tables.ENCODED_ITEMS, found)
+    for found in versions.newest(root, tables.ENCODED_ITEMS):
+        if found.fingerprint == made.parents.get(tables.ENCODED_ITEMS.name):
+            return read_version(spark, root, tables.ENCODED_ITEMS, found)
     return None

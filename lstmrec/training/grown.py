@@ -99,9 +99,8 @@ def _held(conf: Config, items: str, inputs: Inputs, old: Net) -> Tensor:
     if items == inputs.items.fingerprint:
         return inputs.catalogue.ids
     root = conf.normalise.grow_from
-    for version in reversed(versions.log(root, tables.ENCODED_ITEMS.name)) if root and items else ():
-        if root and versions.stands(root, tables.ENCODED_ITEMS.name, version):
-            manifest = versions.load(root, tables.ENCODED_ITEMS, version)
+    if root and items:
+        for manifest in versions.newest(root, tables.ENCODED_ITEMS):
             if manifest.fingerprint == items:
                 return read_catalogue(root, manifest).ids
     return torch.arange(old.spec.trained)

@@ -61,11 +61,9 @@ def bases(conf: Config) -> list[str]:
 
 def _newest(root: str, conf: Config) -> str:
     wanted = bases(conf)
-    for version in dict.fromkeys(reversed(versions.log(root, tables.BUNDLE.name))):
-        if not versions.stands(root, tables.BUNDLE.name, version):
-            continue
-        if versions.load(root, tables.BUNDLE, version).facts.get("items") in wanted:
-            return version
+    for bundle in versions.newest(root, tables.BUNDLE):
+        if bundle.facts.get("items") in wanted:
+            return bundle.version
     raise ConfigError("C661", "no bundle there is over these items, or over what they were grown from",
                       f"{KEY}: {root}", "--set normalise.grow_from to the same root, whose newest items must be those "
                       "of one of its bundles")  # fmt: skip

@@ -82,11 +82,9 @@ def one(entry: str, flow: str) -> Bundle:
 def _newest(root: str, flow: str) -> Manifest:
     """Of the same flow: a refit's catalogue is of all events, and so must be its teacher's."""
     wanted = "refit" if flow == "refit" else "evaluate"
-    for version in dict.fromkeys(reversed(versions.log(root, tables.BUNDLE.name))):
-        if versions.stands(root, tables.BUNDLE.name, version):
-            manifest = versions.load(root, tables.BUNDLE, version)
-            if manifest.facts.get("flow", "evaluate") == wanted:
-                return manifest
+    for manifest in versions.newest(root, tables.BUNDLE):
+        if manifest.facts.get("flow", "evaluate") == wanted:
+            return manifest
     raise DataError("D671", f"no bundle of flow {wanted} to learn from", f"train.teacher.bundles: {root}",
                     f"lstmrec run --flow {wanted} there first; or name a folder of {' and '.join(PARTS)}")  # fmt: skip
 

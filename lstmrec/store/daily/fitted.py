@@ -72,9 +72,4 @@ def now(root: str) -> dict[str, str]:
 
 
 def _made(root: str, contract: Table, fingerprint: str) -> Manifest | None:
-    for version in dict.fromkeys(reversed(versions.log(root, contract.name))):
-        if versions.stands(root, contract.name, version):
-            found = versions.load(root, contract, version)
-            if found.fingerprint == fingerprint:
-                return found
-    return None
+    return next((m for m in versions.newest(root, contract) if m.fingerprint == fingerprint), None)

@@ -61,9 +61,8 @@ def names(lists: Manifest) -> list[str]:
 def earlier(conf: Config, days: int) -> list[Manifest]:
     """JUDGED of the days before this one, newest first, at most so many, the newest version of each."""
     found: dict[str, Manifest] = {}
-    for version in dict.fromkeys(reversed(versions.log(conf.root, tables.JUDGED.name))):
-        made = _whole(conf.root, tables.JUDGED, version)
-        if made is not None and instant_us(made.as_of) < conf.as_of_us:
+    for made in versions.newest(conf.root, tables.JUDGED):
+        if instant_us(made.as_of) < conf.as_of_us:
             found.setdefault(made.as_of, made)
     return sorted(found.values(), key=lambda m: -instant_us(m.as_of))[:days]
 
