@@ -18,6 +18,9 @@ class SequenceConfig(Section):
     roles: list[Literal["train", "validation", "test", "serve"]] = Field(
         ["train", "validation", "test", "serve"], min_length=1, description="whom sequences are made for"
     )
+    train_windows: Literal["all", "last"] = Field(
+        "all", description="all: windows over the whole history of a user; last: the last max_length events alone"
+    )
     phases: int = Field(4, ge=1, description="sets of train windows with other starts; an epoch reads one")
     objective: Literal["next_item", "next_basket", "next_days"] = Field(
         "next_item", description="what a position is labelled with"

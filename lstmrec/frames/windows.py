@@ -2,7 +2,7 @@
 
 Train windows tile the inputs without overlap, so that an epoch labels every event once. The last window ends where the
 inputs end and is as long as it may be; the boundaries before it start at a phase hashed from (seed, user, set), so that
-another epoch cuts elsewhere (Kang & McAuley 2018, SASRec, keep the last window only).
+another epoch cuts elsewhere. `train_windows: last` keeps the last window only (Kang & McAuley 2018, SASRec).
 """
 
 from __future__ import annotations
@@ -32,9 +32,8 @@ def windows(split: DataFrame, users: DataFrame, conf: SequenceConfig, seed: int)
     train, validation, test = F.col("train"), F.col("validation"), F.col("test")
     known = train + F.col("context")  # a user held out of training has a history and no train window
     inputs = F.greatest(train - (1 if conf.objective == "next_item" else 0), F.lit(0))
-    sets = F.transform(
-        F.sequence(F.lit(0), F.lit(conf.phases - 1)), lambda p: _piece("train", p, train, inputs, inputs > 0)
-    )
+    phases = conf.phases if conf.train_windows == "all" else 1  # the last window is the same in all of them
+    sets = F.transform(F.sequence(F.lit(0), F.lit(phases - 1)), lambda p: _piece("train", p, train, inputs, inputs > 0))
     held = F.array(
         _piece("validation", F.lit(0), known, known, validation > 0),
         _piece("test", F.lit(0), known + validation, known + validation, test > 0),
@@ -42,7 +41,7 @@ def windows(split: DataFrame, users: DataFrame, conf: SequenceConfig, seed: int)
     )
     asked = F.filter(F.concat(sets, held), lambda p: p["wanted"] & p["role"].isin(conf.roles))
     pieces = lengths(split, users).select("user_id", F.inline(asked))
-    cut = pieces.withColumn("starts", _starts(conf.max_length, seed))
+    cut = pieces.withColumn("starts", _starts(conf, seed))
     placed = cut.select("*", F.posexplode("starts").alias("window", "start"))
     stop = F.coalesce(F.get("starts", F.col("window") + 1), F.col("inputs"))
     short = (stop - F.col("start") < conf.min_length) & (stop < F.col("inputs"))
@@ -61,9 +60,12 @@ def _piece(role: str, phase: Column, history: Column, inputs: Column, wanted: Co
     )
 
 
-def _starts(longest: int, seed: int) -> Column:
+def _starts(conf: SequenceConfig, seed: int) -> Column:
     """array<int>: where windows start. Of columns user_id, role, phase, inputs."""
+    longest = conf.max_length
     last = F.greatest(F.col("inputs") - longest, F.lit(0))
+    if conf.train_windows == "last":
+        return F.array(last)
     offset = F.pmod(F.xxhash64(F.lit(seed).cast("bigint"), "user_id", "phase"), F.lit(longest)).cast("int")
     # sequence() refuses to run backwards: stretched to be valid, then cut to what lies before the last window.
     grid = F.filter(F.sequence(offset, F.greatest(offset, last), F.lit(longest)), lambda x: x < last)

@@ -21,7 +21,7 @@ from lstmrec.store.work import desk
 NEEDS = (tables.SPLIT, tables.CUTS, tables.USERS, tables.VOCABULARY, tables.ENCODED_ITEMS)
 GIVES = (tables.WINDOWS, tables.ITEM_PROFILES, tables.USER_PROFILES)
 SECTIONS = ("seed", "profile", "sequence.max_length", "sequence.min_length", "sequence.phases", "sequence.roles",
-            "sequence.objective")  # fmt: skip
+            "sequence.objective", "sequence.train_windows")  # fmt: skip
 VERSION = 2
 SPARK = True
 

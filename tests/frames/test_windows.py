@@ -94,6 +94,23 @@ def test_phases_and_seeds_cut_elsewhere(spark: Any) -> None:
     assert len({tuple(v) for v in one.values()}) > 3
 
 
+def test_last_keeps_the_last_window_of_train_alone(spark: Any) -> None:
+    counts = _histories()
+    split, users = _frames(spark, counts)
+
+    def found(**chosen: Any) -> set[tuple[Any, ...]]:
+        rows = windows(split, users, SequenceConfig(max_length=8, phases=2, classes=[], **chosen), SEED).collect()
+        return {(r.role, r.user_id, r.phase, r.start, r.stop) for r in rows}
+
+    def held(rows: set[tuple[Any, ...]]) -> set[tuple[Any, ...]]:
+        return {row for row in rows if row[0] != "train"}
+
+    last = found(train_windows="last")
+    wanted = {("train", u, 0, max(0, n - 9), n - 1) for u, (n, _, _) in counts.items() if n > 1}
+    assert last - held(last) == wanted
+    assert held(last) == held(found())
+
+
 def test_context_is_history_without_train_windows_and_roles_are_those_asked_for(spark: Any) -> None:
     rows = [("held", i, role) for i, role in enumerate(["context"] * 4 + ["validation", "test"])]
     rows += [("u", i, role) for i, role in enumerate(["train"] * 3 + ["validation"])]
