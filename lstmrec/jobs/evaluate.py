@@ -15,7 +15,7 @@ from lstmrec.contracts import tables
 from lstmrec.contracts.errors import DataError
 from lstmrec.contracts.manifest import Manifest
 from lstmrec.frames import evaluation, metrics, paired, pictures, targets
-from lstmrec.recommenders import lists
+from lstmrec.recommenders import beside, content_votes
 from lstmrec.report import judged, summary
 from lstmrec.scoring import cold, faithful, probes
 from lstmrec.scoring.bench import Bench
@@ -74,14 +74,12 @@ def run(spark: SparkSession, conf: Config) -> Manifest:
 
 def measured(conf: Config, k: int, d: Desk, frames: dict[str, DataFrame], known: dict[str, Manifest]) -> dict[str, Any]:
     """What else the bundle is asked: short and dirty histories, items it was not trained on, its reasons."""
-    s, hide = conf.score, lists.Shown(conf.score.filters.hides(conf.sequence.history))
+    s = conf.score
     if not (conf.evaluate.probes or conf.evaluate.cold_items or conf.evaluate.because):
         return {}
     options = Options(conf.root, known["bundle"].version, known["item_vectors"].version, s.k, s.batch, s.block)
-    bench = Bench(
-        conf, frames, known, options, d.materialise, collect.rows,
-        lambda users, every, own: lists.filled(users, None, lists.popular(every, s.k, hide), own, s.k, hide),
-    )  # fmt: skip
+    bench = Bench(conf, frames, known, options, d.materialise, collect.rows, beside.plain(conf), beside.near(conf),
+                  content_votes.over)  # fmt: skip
     return {"probes": probes.walk(bench, k), "cold": cold.walk(bench), "because": faithful.walk(bench)}
 
 

@@ -70,9 +70,14 @@ def score(users: DataFrame, history: DataFrame, fitted: dict[str, DataFrame], en
     """user_id, items, reason. Score: cosine to the sum over the last `recent` distinct items of decay^(steps back)
     times their vectors, where above 0."""
     vectors = fitted["vectors"]
-    last = grid.newest(history.join(users.select("user_id"), "user_id", "left_semi"), entry.recent)
-    weight = lists.fixed(F.pow(F.lit(entry.decay), F.col("back") - 1))
-    known = last.withColumn("weight", weight).join(vectors.select("item_id", "id"), "item_id", "inner")
+    known = liked(users, history, entry).join(vectors.select("item_id", "id"), "item_id", "inner")
     mine = grid.payload(known, "user_id", "id", F.col("weight"))
     own = grid.best(users, vectors, mine, history, content_votes.scorer, k, shown, unit=lists.FIXED**2)
     return lists.filled(users, own, lists.by_place(lists.popular(history, k, shown)), history, k, shown)
+
+
+def liked(users: DataFrame, history: DataFrame, entry: Content) -> DataFrame:
+    """user_id, item_id, weight (2^-20) of each user's last distinct items."""
+    last = grid.newest(history.join(users.select("user_id"), "user_id", "left_semi"), entry.recent)
+    weight = lists.fixed(F.pow(F.lit(entry.decay), F.col("back") - 1))
+    return last.select("user_id", "item_id", weight.alias("weight"))

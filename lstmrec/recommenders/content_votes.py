@@ -35,6 +35,11 @@ def scorer(items: Rows, peers: Rows) -> Score:
     return votes
 
 
+def over(at: Ints, keys: Ints, weights: Ints) -> Score:
+    """`scorer` of a catalogue that is at hand: row r has keys[at[r]:at[r + 1]], and as many weights."""
+    return scorer(Rows(at, keys, at, weights), Rows(at[:1], keys[:0], at[:1], weights[:0]))
+
+
 def shares(items: Rows, peers: Rows) -> Score:
     """Votes: the sum over the user's groups (keys) of the share of their users that have the item, shrunk: of each
     item's share among all (the weight of the item), and of what the group's own say beside it.

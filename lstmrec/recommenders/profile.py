@@ -55,10 +55,15 @@ def score(users: DataFrame, history: DataFrame, fitted: dict[str, DataFrame], en
           k: int, shown: lists.Shown) -> DataFrame:  # fmt: skip
     """user_id, items, reason (segment_popularity where an attribute of the user is known to train). Score: the sum over
     the user's groups of the share of users who have the item."""
-    known = fitted["whose"].join(fitted["groups"].select("group", "id"), "group", "inner")
-    mine = grid.payload(known, "user_id", "id")
-    own = grid.best(users, fitted["shares"], mine, history, content_votes.shares, k, shown, fitted["groups"],
-                    unit=_SHARE * lists.FIXED)  # fmt: skip
+    own = votes(users, history, fitted, k, shown)
     found = lists.filled(users, own, lists.by_place(lists.popular(history, k, shown)), history, k, shown)
     reason = F.when(F.col("reason") == "history", "segment_popularity").otherwise(F.col("reason"))
     return found.select("user_id", "items", reason.alias("reason"))
+
+
+def votes(users: DataFrame, history: DataFrame, fitted: dict[str, DataFrame], k: int, shown: lists.Shown) -> DataFrame:
+    """user_id, own: what `lists.filled` takes, for users whose group is known. history: what these users had."""
+    known = fitted["whose"].join(fitted["groups"].select("group", "id"), "group", "inner")
+    mine = grid.payload(known, "user_id", "id")
+    return grid.best(users, fitted["shares"], mine, history, content_votes.shares, k, shown, fitted["groups"],
+                     unit=_SHARE * lists.FIXED)  # fmt: skip

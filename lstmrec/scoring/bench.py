@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from pyspark.sql import DataFrame, Row
 
@@ -16,8 +17,10 @@ from lstmrec.scoring.options import Options
 class Bench:
     """frames: tables by name; known: their manifests.
 
-    keep: writes a frame under a name and gives it back as read from there; rows: those of a small frame; popular:
-    (users, SPLIT rows to count, SPLIT rows of their own histories) -> user_id, items by popularity.
+    keep: writes a frame under a name and gives it back as read from there; rows: those of a small frame; plain: name
+    (popularity, maybe profile) -> (users, SPLIT rows to count, SPLIT rows of their own histories, their USERS rows) ->
+    user_id, items. near: (users, SPLIT rows of their histories, ENCODED_ITEMS) -> (item, keys, weights), (user_id,
+    keys, weights), which `over` makes a scorer of, or None: see `recommenders.beside`.
     """
 
     conf: Config
@@ -26,7 +29,9 @@ class Bench:
     options: Options
     keep: Callable[[DataFrame, str], DataFrame]
     rows: Callable[[DataFrame], Sequence[Row]]
-    popular: Callable[[DataFrame, DataFrame, DataFrame], DataFrame]
+    plain: Mapping[str, Callable[[DataFrame, DataFrame, DataFrame, DataFrame], DataFrame]]
+    near: Callable[[DataFrame, DataFrame, DataFrame], tuple[DataFrame, DataFrame]] | None
+    over: Callable[..., Any]
 
     @property
     def items(self) -> int:

@@ -1,8 +1,9 @@
 """DRIVER side: where items that training never saw stand in the rankings of users who then took them. No torch here.
 
-Rankers: the model, and beside it the items with most events before the test, the newest, and chance. All rank what the
-model may show. Other than the model, popularity and newness see the events that s2 withheld, before the test: they are
-the stronger for it. An item is cold where it has no event of the role train and no embedding of its own.
+Rankers: the model, and beside it the items with most events before the test, the newest, those most like what the user
+had (where the config has an entry of the kind content), and chance. All rank what the model may show. Other than
+the model, popularity and newness see the events that s2 withheld, before the test: they are the stronger for it. An
+item is cold where it has no event of the role train and no embedding of its own.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ import numpy as np
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
+from lstmrec.contracts import tables
 from lstmrec.contracts.ids import FIRST, UNKNOWN
 from lstmrec.frames.expected import weights
 from lstmrec.scoring import udf
@@ -39,8 +41,24 @@ def walk(b: Bench) -> list[dict[str, Any]]:
     if b.conf.has_clock:
         scores["newest"] = first
     taken = targets(b.frames["split"], b.frames["encoded_items"], b.conf.seed)
-    who = b.frames["sequences"].where("role = 'test'").join(taken, "user_id", "inner")
-    return figures([r.asDict() for r in b.rows(places(who, b.options, scores, cold))], b.conf.evaluate.bootstrap)
+    who, near = b.frames["sequences"].where("role = 'test'").join(taken, "user_id", "inner"), None
+    if b.near is not None:
+        past = b.frames["split"].where(F.col("role").isin(*tables.HISTORY["test"]))
+        catalogue, liked = b.near(taken.select("user_id"), past, b.frames["encoded_items"])
+        near = (b.over, *flat(b.rows(catalogue), size))
+        who = who.join(liked.withColumnsRenamed({"keys": "near", "weights": "near_weights"}), "user_id", "left")
+    found = b.rows(places(who, b.options, scores, cold, near))
+    return figures([r.asDict() for r in found], b.conf.evaluate.bootstrap)
+
+
+def flat(rows: Sequence[Any], size: int) -> tuple[Any, Any, Any]:
+    """at (size + 1,), keys, weights: those of item i lie from at[i] to at[i + 1]. rows: item, keys, weights or null."""
+    of = {r["item"]: r for r in rows}
+    keys = [of[i]["keys"] or [] if i in of else [] for i in range(size)]
+    weights = [of[i]["weights"] or [] if i in of else [] for i in range(size)]
+    at = np.concatenate([[0], np.cumsum([len(some) for some in keys])]).astype(np.int64)
+    every, much = (np.array([x for some in lot for x in some], np.int64) for lot in (keys, weights))
+    return at, every, much
 
 
 def items(events: DataFrame, split: DataFrame, encoded: DataFrame) -> DataFrame:
@@ -63,15 +81,16 @@ def targets(split: DataFrame, encoded: DataFrame, seed: int) -> DataFrame:
     return hashed.orderBy("key", "user_id").limit(_USERS)
 
 
-def places(sequences: DataFrame, options: Options, scores: dict[str, Any], cold: Any) -> DataFrame:
+def places(sequences: DataFrame, options: Options, scores: dict[str, Any], cold: Any, near: Any = None) -> DataFrame:
     """SEQUENCES rows with `targets` -> what `worker_places.places` says of each user, ranker and candidate set."""
+    more = [] if near is None else ["near", "near_weights"]
 
     def body(batches: Iterator[Any]) -> Iterator[Any]:
         from lstmrec.scoring import worker_places
 
-        return worker_places.places(batches, options, scores, cold)
+        return worker_places.places(batches, options, scores, cold, near)
 
-    return sequences.select(*udf.needed(options), "key", "targets").mapInArrow(body, PLACES_DDL)
+    return sequences.select(*udf.needed(options), "key", "targets", *more).mapInArrow(body, PLACES_DDL)
 
 
 def figures(rows: Sequence[dict[str, Any]], resamples: int) -> list[dict[str, Any]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import reduce
 from typing import Any
 
 import numpy as np
@@ -18,7 +19,7 @@ from lstmrec.frames.sums import Asked
 from lstmrec.scoring import udf
 from lstmrec.scoring.bench import Bench
 
-MODEL, POPULARITY = "model", "popularity"
+MODEL, POPULARITY, PROFILE = "model", "popularity", "profile"
 
 
 def walk(b: Bench, k: int) -> list[dict[str, Any]]:
@@ -35,9 +36,13 @@ def walk(b: Bench, k: int) -> list[dict[str, Any]]:
     users = disturbed.users(b.frames["encoded_users"].join(who, "user_id", "left_semi"), chosen)
     made = b.keep(_sequences(b, split, users, asked.whole_length if asked.whole else None), "probe-sequences")
     rungs = made.select("user_id").where(_rung(disturbed.probe_of("user_id")))
-    plain = b.popular(rungs, _past(b.frames["split"]), _past(split))
-    lists = b.keep(_together(udf.recommend(made, b.options), plain), "probe-lists")
-    means = metrics.resampled(_judged(lists, of, chosen, seed), Asked((k,), b.conf.evaluate.bootstrap))
+    people = disturbed.users(b.frames["users"].join(who, "user_id", "left_semi"), chosen)
+    people = b.frames["users"].unionByName(people)
+    every, own = _past(b.frames["split"]), _past(split)
+    plain = {name: lists(rungs, every, own, people) for name, lists in b.plain.items()}
+    lists = b.keep(_together({MODEL: udf.recommend(made, b.options), **plain}), "probe-lists")
+    judged = _judged(lists, of, chosen, list(plain), seed)
+    means = metrics.resampled(judged, Asked((k,), b.conf.evaluate.bootstrap))
     drawn, shared = b.rows(means.where("slice = 'all'")), b.rows(_overlap(lists))
     return figures([r.asDict() for r in drawn], [r.asDict() for r in shared], chosen, k)
 
@@ -76,14 +81,14 @@ def _sized(conf: SequenceConfig, length: int | None) -> SequenceConfig:
     return conf.model_copy(update=changed)
 
 
-def _together(model: DataFrame, popular: DataFrame) -> DataFrame:
-    """recommender ("model|probe"), role, user_id, items of the lists of disturbed users; popularity's for the rungs."""
+def _together(frames: Mapping[str, DataFrame]) -> DataFrame:
+    """recommender ("model|probe"), role, user_id, items of the lists of disturbed users; plain ones for the rungs."""
     parts = []
-    for name, frame in ((MODEL, model), (POPULARITY, popular)):
+    for name, frame in frames.items():
         back = disturbed.told(frame.select("user_id", "items"))
         parts.append(back.select(F.concat(F.lit(f"{name}|"), "probe").alias("recommender"), F.lit("test").alias("role"),
                                  "user_id", "items"))  # fmt: skip
-    return parts[0].unionByName(parts[1])
+    return reduce(DataFrame.unionByName, parts)
 
 
 def _rung(probe: Column) -> Column:
@@ -100,20 +105,22 @@ def _overlap(lists: DataFrame) -> DataFrame:
     return both.groupBy("recommender").agg(F.sum(shared).alias("shared"), F.sum(F.size("items")).alias("items"))
 
 
-def _judged(lists: DataFrame, split: DataFrame, chosen: Sequence[Probe], seed: int) -> DataFrame:
+def _judged(lists: DataFrame, split: DataFrame, chosen: Sequence[Probe], plain: Sequence[str], seed: int
+            ) -> DataFrame:  # fmt: skip
     """`metrics.judged` of these lists. split: SPLIT rows of the sampled users, undisturbed.
 
     Probes of long histories have fewer users: others have no list there and are left out, not missed.
     """
     names = [(f"{MODEL}|{p.name}", "test") for p in chosen]
-    names += [(f"{POPULARITY}|{p.name}", "test") for p in chosen if p.kind in ("keep", "first")]
+    names += [(f"{name}|{p.name}", "test") for name in plain for p in chosen if p.kind in ("keep", "first")]
     rows = metrics.judged(lists, targets.targets(split), names, seed)
     return rows.where(~(F.col("recommender").endswith(LONG) | F.col("recommender").endswith(WHOLE)) | ~F.col("missing"))
 
 
 def figures(means: Sequence[Mapping[str, Any]], shared: Sequence[Mapping[str, Any]], chosen: Sequence[Probe], k: int
             ) -> list[dict[str, Any]]:  # fmt: skip
-    """A row a probe: NDCG and HR of the model with intervals, and the paired gap to what it is held against.
+    """A row a probe: NDCG and HR of the model with intervals, and the paired gap to what it is held against; for rungs
+    also the gap to what users of the same profile have, where there is such a list (else null).
 
     means: rows of `metrics.resampled`, resample 0 as it is. Rungs are held against popularity with as little known,
     long histories fed whole against their last window, all else against the undisturbed history.
@@ -136,10 +143,16 @@ def figures(means: Sequence[Mapping[str, Any]], shared: Sequence[Mapping[str, An
         for metric in (f"ndcg_{k}", f"hr_{k}"):
             row[metric] = _bounds({i: r[metric] for i, r in mine.items()})
         theirs = drawn.get(other, {})
-        row["gap"] = _bounds({i: r[f"ndcg_{k}"] - theirs[i][f"ndcg_{k}"] for i, r in mine.items() if i in theirs}
-                            if gap else {})  # fmt: skip
+        row["gap"] = _less(mine, theirs if gap else {}, k)
+        row["gap_profile"] = _less(mine, drawn.get(f"{PROFILE}|{probe.name}", {}), k)
         out.append(row)
     return out
+
+
+def _less(mine: Mapping[int, Mapping[str, Any]], theirs: Mapping[int, Mapping[str, Any]], k: int
+          ) -> list[float] | None:  # fmt: skip
+    """`_bounds` of the NDCG of the one minus that of the other."""
+    return _bounds({i: r[f"ndcg_{k}"] - theirs[i][f"ndcg_{k}"] for i, r in mine.items() if i in theirs})
 
 
 def _bounds(drawn: Mapping[int, float]) -> list[float] | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -21,29 +22,41 @@ SCHEMA = pa.schema(list(zip(_NAMES, _KINDS, strict=True)))
 
 
 def places(
-    batches: Iterator[pa.RecordBatch], options: Options, scores: Mapping[str, np.ndarray], cold: np.ndarray
+    batches: Iterator[pa.RecordBatch],
+    options: Options,
+    scores: Mapping[str, np.ndarray],
+    cold: np.ndarray,
+    near: tuple[Any, ...] | None = None,
 ) -> Iterator[pa.RecordBatch]:
     """The body of a mapInArrow over SEQUENCES with `key` and `targets` (catalogue indexes): a row for each ranker and
     candidate set (`all`, `cold`: those of `cold` alone) in which the user has a target.
 
-    scores: ranker -> a score an item (N,); the model is one more. percentile, recall_10, recall_100: sums over the
-    user's targets, in expectation over the order of ties; a percentile is the share of the other candidates above.
+    scores: ranker -> a score an item (N,); the model is one more, and with `near` (what makes a scorer of the arrays
+    after it) `content`, by the columns near and near_weights: what the user had. percentile, recall_10, recall_100:
+    sums over the user's targets, in expectation over the order of ties; a percentile is the share of the other
+    candidates above.
     """
     net = worker.the_net(options.root, options.bundle)
     items = worker.the_items(options.root, options.items, options.bundle)
     others = {name: torch.from_numpy(np.asarray(s, np.float64)) for name, s in scores.items()}
     among = torch.from_numpy(np.asarray(cold, bool))
+    votes = near[0](*near[1:]) if near else None
     for batch in batches:
         there = [name for name in COLUMNS if name in batch.schema.names]
         column = {name: batch.column(batch.schema.get_field_index(name)) for name in there}
         key = batch.column(batch.schema.get_field_index("key")).to_pylist()
         targets = batch.column(batch.schema.get_field_index("targets")).to_pylist()
+        had, much = (batch.column(n).to_pylist() for n in ("near", "near_weights")) if votes else ([], [])
         rows = []
         for parts in worker.packed(worker.classes(column), options.rows):
             made = batch_of(*[p.columns for p in parts]).padded(options.rows)
             ours = scores_all(net, made, items.vectors, items.bias)
             for i, at in enumerate(np.concatenate([p.at for p in parts]).tolist()):
-                rows += _rows(key[at], torch.tensor(targets[at]), ours[i], others, among)
+                every = dict(others)
+                if votes:
+                    liked = votes(np.array(had[at] or [], np.int64), np.array(much[at] or [], np.int64), -1)
+                    every["content"] = torch.from_numpy(liked.astype(np.float64))
+                rows += _rows(key[at], torch.tensor(targets[at]), ours[i], every, among)
         if rows:
             columns = zip(*rows, strict=True)
             yield pa.RecordBatch.from_arrays([pa.array(c, k) for c, k in zip(columns, _KINDS, strict=True)],

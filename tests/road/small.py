@@ -77,7 +77,8 @@ def config(root: Path, source: Path, **more: Any) -> dict[str, Any]:
         "score": {"k": 10, "because": {"events": 2, "within": 6}, "recommenders": [
             {"kind": "model"}, {"kind": "popularity"}, {"kind": "popularity", "name": "popularity_28d", "days": 28},
             {"kind": "personal"}, {"kind": "personal", "name": "personal_decayed", "half_life_days": 60},
-            {"kind": "last_basket"}, {"kind": "item_knn"}, {"kind": "rules"}]},
+            {"kind": "last_basket"}, {"kind": "item_knn"}, {"kind": "rules"}, {"kind": "content"},
+            {"kind": "profile"}]},
         "evaluate": {"ks": [5, 10], "repeats": True, "bootstrap": 50, "cold_items": True,
                      "ips": {}, "slices": {"segment": "age"},
                      "because": {"users": 30, "items": 2, "within": 6, "steps": [1, 2, 4]},

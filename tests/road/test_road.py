@@ -153,6 +153,7 @@ def test_short_and_dirty_histories_are_probed(road: Config) -> None:
     assert found["first 0"]["users"] == found["as it is"]["users"] == 40 > found["long histories, fed whole"]["users"]
     assert found["as it is"]["overlap"] == 1.0 > found["30% dropped"]["overlap"] > found["first 0"]["overlap"]
     assert found["as it is"]["ndcg_10"][0] > found["first 0"]["ndcg_10"][0]
+    assert found["first 0"]["gap_profile"] is not None is found["30% dropped"]["gap_profile"]
     assert found["first 2"]["against"] == "popularity, first 2" and found["30% dropped"]["gap"][0] < 0
     for row in facts:
         value, low, high = row["ndcg_10"]
@@ -162,13 +163,16 @@ def test_short_and_dirty_histories_are_probed(road: Config) -> None:
 def test_items_never_trained_on_are_ranked_beside_chance(spark: Any, road: Config) -> None:
     rows = versions.current(road.root, tables.METRICS).facts["cold"]
     found = {(r["ranker"], r["among"]): r for r in rows}
-    assert found.keys() == {(r, a) for r in ("model", "popularity", "newest", "random") for a in ("all", "cold")}
+    assert found.keys() == {
+        (r, a) for r in ("model", "popularity", "newest", "content", "random") for a in ("all", "cold")
+    }
     held = read(spark, road.root, tables.SPLIT).where("role = 'test'").join(
         read(spark, road.root, tables.ENCODED_ITEMS).where("id = 1 AND count = 0"), "item_id", "left_semi")  # fmt: skip
     assert found["model", "all"]["targets"] == held.select("user_id", "item_id").distinct().count() > 20
     assert found["random", "all"]["percentile"][0] == found["random", "cold"]["percentile"][0] == pytest.approx(0.5)
     chance = found["random", "all"]
     assert chance["recall_10"][0] == pytest.approx(10 / chance["candidates"], rel=0.1)
+    assert 0 < found["content", "cold"]["percentile"][0] != 0.5
     assert found["popularity", "all"]["percentile"][0] < 0.5  # it knows the withheld events
 
 

@@ -22,6 +22,7 @@ def means(**ndcg: list[float]) -> list[dict[str, Any]]:
 def test_rungs_are_held_against_popularity_and_dirt_against_the_clean_history() -> None:
     rows = means(**{"model_as it is": [0.5, 0.4, 0.6], "popularity_as it is": [0.1, 0.1, 0.1],
                     "model_first 1": [0.3, 0.2, 0.4], "popularity_first 1": [0.2, 0.3, 0.1],
+                    "profile_first 1": [0.25, 0.2, 0.1],
                     "model_30% dropped": [0.45, 0.41, 0.5], "model_every event twice": [0.5, 0.4, 0.6]})  # fmt: skip
     shared = [{"recommender": "model|30% dropped", "shared": 6, "items": 8}]
     found = {r["probe"]: r for r in probes.figures(rows, shared, CHOSEN, 10)}
@@ -29,6 +30,8 @@ def test_rungs_are_held_against_popularity_and_dirt_against_the_clean_history() 
     assert found["as it is"]["against"] == "popularity, as it is"
     assert found["as it is"]["gap"] == pytest.approx([0.4, 0.305, 0.495])
     assert found["first 1"]["gap"] == pytest.approx([0.1, -0.09, 0.29])  # paired: -0.1 and 0.3
+    assert found["first 1"]["gap_profile"] == pytest.approx([0.05, 0.0075, 0.2925])
+    assert found["as it is"]["gap_profile"] is None
     assert found["30% dropped"]["against"] == "model, as it is"
     assert found["30% dropped"]["gap"] == pytest.approx([-0.05, -0.09725, 0.00725])
     assert found["every event twice"]["gap"] == [0, 0, 0]
