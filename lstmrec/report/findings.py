@@ -141,14 +141,16 @@ def reasoned(ladder: Facts, ours: str | None) -> str:
 
 
 def robust(probes: Rows, k: int) -> str:
-    """What the most harmful disturbance leaves of the model's NDCG."""
+    """What the most harmful disturbance leaves of the model's NDCG, and what it is worth for who has no event."""
     name = f"ndcg_{k}"
     base = next((p[name][0] for p in probes if p["probe"] == "as it is"), 0.0)
     dirt = [p for p in probes if str(p["against"]).startswith("model, as it is")]
     if not dirt or not base:
         return "How the model takes other histories"
     worst = min(dirt, key=lambda p: p[name][0])
-    return f"With {worst['probe']} the model keeps {worst[name][0] / base:.0%} of its NDCG@{k}"
+    said = f"With {worst['probe']} the model keeps {worst[name][0] / base:.0%} of its NDCG@{k}"
+    new = next((p["gap_profile"] for p in probes if p["probe"] == "first 0" and p.get("gap_profile")), None)
+    return said + (f"; without an event it is {new[0]:+.4f} beside what users of the same profile have" if new else "")
 
 
 def placed(rows: Rows) -> str:
@@ -156,7 +158,9 @@ def placed(rows: Rows) -> str:
     mine = {r["ranker"]: r["percentile"][0] for r in rows if r["among"] == "all"}
     if "model" not in mine:
         return "No user of the test took an item that training had not seen"
-    return f"Items never trained on stand at {mine['model']:.1%} of the ranking, where 0 % is the top and 50 % chance"
+    beside = f", content alone {mine['content']:.1%}" if "content" in mine else ""
+    return (f"Items never trained on stand at {mine['model']:.1%} of the ranking, where 0 % is the top and 50 % chance"
+            f"{beside}")  # fmt: skip
 
 
 def parted(found: Facts) -> str:

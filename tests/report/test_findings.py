@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from typing import Any
+
 from lstmrec.report import findings
 from tests import made
 
@@ -78,3 +80,22 @@ def test_a_small_run_is_not_reckoned_up():
     assert findings.parted({"by": "", "told": 0.04, "points": [{}]}).startswith(
         "Items lie together hardly by their tag"
     )
+
+
+def probe(name: str, ndcg: float, against: str, gap: list[float] | None = None) -> dict[str, Any]:
+    return {"probe": name, "ndcg_10": [ndcg] * 3, "against": against, "gap_profile": gap}
+
+
+def test_short_histories_are_held_against_their_profile_where_it_is_known() -> None:
+    rows = [probe("as it is", 0.4, "popularity, as it is"), probe("30% dropped", 0.3, "model, as it is")]
+    kept = "With 30% dropped the model keeps 75% of its NDCG@10"
+    assert findings.robust([*rows, probe("first 0", 0.1, "popularity, first 0")], 10) == kept
+    told = findings.robust([*rows, probe("first 0", 0.1, "popularity, first 0", [-0.02, -0.03, 0.01])], 10)
+    assert told == kept + "; without an event it is -0.0200 beside what users of the same profile have"
+
+
+def test_cold_items_stand_beside_content() -> None:
+    rows = [{"ranker": r, "among": "all", "percentile": [p, 0, 1]} for r, p in (("model", 0.25), ("content", 0.4))]
+    plain = "Items never trained on stand at 25.0% of the ranking, where 0 % is the top and 50 % chance"
+    assert findings.placed(rows[:1]) == plain and findings.placed(rows) == plain + ", content alone 40.0%"
+    assert findings.placed([]).startswith("No user")
