@@ -38,6 +38,7 @@ def undisturbed(conf: Path, log: Path, first: str = JOBS[0], last: str = JOBS[-1
 def killed(run: kills.Run, job: str, delay: float, victim: str, root: Path, tally: Tally) -> bool:
     """Kill it `delay` seconds after its start, see how it ends and what readers see; False where it was over before."""
     until = time.monotonic() + delay
+    stood = {*kills.leftovers(root)}  # what `prune` takes away: a process killed outright cannot
     run.wait(lambda: time.monotonic() >= until or run.jobs_done() > 0)
     if victim in kills.REPLACED:  # those live for a part of the job only
         run.wait(lambda: run.find(victim) is not None or run.jobs_done() > 0)
@@ -52,8 +53,9 @@ def killed(run: kills.Run, job: str, delay: float, victim: str, root: Path, tall
         was = run.kill("driver") if run.process.poll() is None else ""
     wrong = run.ended()
     if was == "SIGTERM":
-        ended = run.process.returncode == 143 and not kills.leftovers(root)
-        wrong = wrong or ("" if ended else f"exit {run.process.returncode}, left: {kills.leftovers(root)[:3]}")
+        left = sorted({*kills.leftovers(root)} - stood)
+        wrong = wrong or ("" if run.process.returncode == 143 and not left else
+                          f"exit {run.process.returncode}, left: {left[:3]}")  # fmt: skip
     wrong = wrong or ", ".join(kills.unreadable(root))
     if was:
         print(f"{was} killed in {job} after {delay:.1f} s, exit {run.process.returncode}", flush=True)
