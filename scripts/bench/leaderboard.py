@@ -6,9 +6,10 @@
 
 Beside the entries of the config's score.recommenders stands every other kind at its defaults (those that need a clock
 only where events have one), each --lists as an entry `table` (another run of the same split: LSTMs of other seeds),
-and a blend of PARTS whose weights are fitted on half of the validation users and judged by the other half. The road
-is walked in the config's own root, validation and test alone: what is done there already is not done again, so that a
-finished run costs s7 and s8, and a finished leaderboard nothing.
+and two blends whose weights are fitted on half of the validation users and judged by the other half: `blend` of PARTS
+by reciprocal rank, `nets` of the model and the --lists by score. The road is walked in the config's own root,
+validation and test alone: what is done there already is not done again, so that a finished run costs s7 and s8, and a
+finished leaderboard nothing.
 
 users/s: users of test by the seconds that their lists took, without the fit; the first of a kind pays for warming up.
 --into writes the rows as a table into a Markdown page, between <!-- leaderboard NAME --> (and the names of rows, for
@@ -64,8 +65,11 @@ def entries(conf: Config, lists: Sequence[str]) -> list[Row]:
     more += [{"kind": "table", "name": name, "root": root} for name, _, root in (x.partition("=") for x in lists)]
     found += [e for e in more if e["name"] not in names]
     parts = [e["name"] for e in found if e["kind"] in PARTS]
-    if "blend" not in kinds and len(parts) > 1:
-        found.append(BLEND | {"of": parts, "k": summary.headline_k(conf.evaluate.ks)})
+    nets = [e["name"] for e in found if e["kind"] in ("model", "table")]
+    if "blend" not in kinds:
+        at = {"k": summary.headline_k(conf.evaluate.ks)}
+        found += [BLEND | at | {"of": parts}] if len(parts) > 1 else []
+        found += [BLEND | at | {"name": "nets", "by": "score", "of": nets}] if len(nets) > 1 else []
     return found
 
 

@@ -43,6 +43,8 @@ def test_every_kind_stands_there_once_and_the_config_holds(script: ModuleType, t
         assert ("popularity_28d" in names) == ("personal_decayed" in names) == clock
         blend = next(e for e in found if e["kind"] == "blend")
         assert {"model", "lstm_2", "lstm_3", "ease"} <= set(blend["of"]) and blend["k"] == 10
+        nets = next(e for e in found if e["name"] == "nets")
+        assert nets["of"] == ["model", "lstm_2", "lstm_3"] and nets["by"] == "score"
         data = conf.model_dump(mode="json")
         data["score"]["recommenders"] = found
         assert validate(data).score.recommenders[-1].kind == "blend"
