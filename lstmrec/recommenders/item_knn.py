@@ -6,7 +6,7 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from lstmrec.config.recommenders import ItemKnn
-from lstmrec.recommenders import grid, lists
+from lstmrec.recommenders import grid, lists, votes
 from lstmrec.recommenders.neighbours import nearest
 
 #: Parts of the catalogue: each sees every basket that holds one of its items, so more parts cost more shuffle.
@@ -61,6 +61,6 @@ def score(users: DataFrame, history: DataFrame, fitted: dict[str, DataFrame], en
     mine = history.join(users.select("user_id"), "user_id", "left_semi")
     last = grid.newest(mine, entry.recent)
     recent = last.select("user_id", F.col("item_id").alias("item"), (F.col("back") - 1).alias("back"))
-    own = lists.best_votes(recent, fitted["neighbours"], entry.decay, history, k, shown)
+    own = votes.best(recent, fitted["neighbours"], entry.decay, history, k, shown)
     fill = lists.by_place(lists.popular(history, k, shown))
     return lists.filled(users, own, fill, history, k, shown)

@@ -7,7 +7,7 @@ from pyspark.sql import DataFrame, Window
 from pyspark.sql import functions as F
 
 from lstmrec.config.recommenders import Markov
-from lstmrec.recommenders import lists, rules
+from lstmrec.recommenders import lists, rules, votes
 
 
 def fit(events: DataFrame, entry: Markov) -> dict[str, DataFrame]:
@@ -29,5 +29,5 @@ def score(users: DataFrame, history: DataFrame, fitted: dict[str, DataFrame], en
     mine = history.join(users.select("user_id"), "user_id", "left_semi")
     last = mine.withColumn("back", F.row_number().over(newest) - 1).where("back = 0")
     last = last.select("user_id", F.col("item_id").alias("item"), "back")
-    own = lists.best_votes(last, fitted["rules"], 1.0, history, k, shown)
+    own = votes.best(last, fitted["rules"], 1.0, history, k, shown)
     return lists.filled(users, own, lists.by_place(lists.popular(history, k, shown)), history, k, shown)

@@ -7,7 +7,7 @@ from pyspark.sql import DataFrame, Window
 from pyspark.sql import functions as F
 
 from lstmrec.config.recommenders import Rules
-from lstmrec.recommenders import lists
+from lstmrec.recommenders import lists, votes
 
 #: Events that vote; at decay 0.7 the next one would weigh less than 2^-20.
 LAST = 40
@@ -40,7 +40,7 @@ def score(users: DataFrame, history: DataFrame, fitted: dict[str, DataFrame], en
     order = Window.partitionBy("user_id").orderBy(F.col("index").desc())
     mine = history.join(users.select("user_id"), "user_id", "left_semi")
     last = mine.withColumn("back", F.row_number().over(order) - 1).where(F.col("back") < LAST)
-    own = lists.best_votes(
+    own = votes.best(
         last.select("user_id", F.col("item_id").alias("item"), "back"),
         fitted["rules"],
         entry.decay,
