@@ -28,7 +28,7 @@ from lstmrec.cli.show import show_user
 from lstmrec.cli.similar import similar
 from lstmrec.cli.status import status
 from lstmrec.cli.tune import tune
-from lstmrec.contracts.errors import LstmrecError, of_system
+from lstmrec.contracts.errors import LstmrecError, of_system, of_text
 
 _ENDED = threading.Event()
 _STOPPED = "stopped; run again to go on from the last whole table"
@@ -76,6 +76,8 @@ def call(argv: list[str]) -> int:
             return _fail(_STOPPED, 128 + signal.SIGTERM, debug)
         if isinstance(error, OSError) and (found := of_system(error)) is not None:
             return _fail(f"{found}\n  exit   {found.exit_code}", found.exit_code, debug)
+        if (told := of_text(str(error))) is not None:  # an executor's, in a text of Spark's
+            return _fail(f"{told}\n  exit   {told.exit_code}", told.exit_code, debug)
         if hasattr(error, "show") and hasattr(error, "exit_code"):  # typer's own: a bad option or a missing one
             error.show()
             return int(error.exit_code)

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import errno
+import re
+
+_TOLD = re.compile(r"error\[([CDRG]\d{3})\] (.+)(?:\n  where  (.+))?(?:\n  hint   (.+))?")
 
 
 class LstmrecError(Exception):
@@ -58,3 +61,11 @@ class GateError(LstmrecError):
     """A figure beyond its limit: nothing is published (codes G...)."""
 
     exit_code = 5
+
+
+def of_text(text: str) -> LstmrecError | None:
+    """The first error of ours that a text tells of, such as the trace of an executor; None where it has none."""
+    if (told := _TOLD.search(text)) is None:
+        return None
+    kinds = {"C": ConfigError, "D": DataError, "R": ResourceError, "G": GateError}
+    return kinds[told[1][0]](told[1], told[2], told[3] or "", told[4] or "")

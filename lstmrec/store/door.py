@@ -17,7 +17,7 @@ from pyspark.errors import PySparkException
 from lstmrec import versions
 from lstmrec.config.load import load
 from lstmrec.config.run import Config
-from lstmrec.contracts.errors import DataError, LstmrecError, ResourceError, of_system
+from lstmrec.contracts.errors import DataError, LstmrecError, ResourceError, of_system, of_text
 from lstmrec.contracts.manifest import Manifest, digest
 from lstmrec.contracts.tables import Table
 from lstmrec.said import span
@@ -105,10 +105,13 @@ def walk(job: Any, conf: Config, *, spark: Any = None, force: bool = False) -> O
 
 @contextmanager
 def _damage_named() -> Iterator[None]:
-    """Sources name their files themselves (`store.source.readable`); what is left is a file of our own."""
+    """What executors raise of ours arrives in a text of Spark's, and is raised again. Sources name their files
+    themselves (`store.source.readable`); what is left is a file of our own."""
     try:
         yield
     except (PySparkException, Py4JError) as error:
+        if (ours := of_text(str(error))) is not None:
+            raise ours from error
         if unread.is_full(error):
             raise ResourceError("R108", "no space left on a disk that Spark writes to", "spark.local.dir, or the root",
                                 "what is committed is whole; make room, then run again") from error  # fmt: skip

@@ -105,6 +105,25 @@ def test_a_damaged_file_of_a_table_is_named(spark: Any, tmp_path: Path, harm: st
         door.walk(j, conf(tmp_path), spark=spark)
 
 
+@pytest.mark.parametrize("act", ["read", "written"])
+def test_what_an_executor_raises_of_ours_arrives_as_it_is(spark: Any, tmp_path: Path, act: str) -> None:
+    def refused(batches: Any) -> Any:
+        for batch in batches:
+            raise ResourceError("R709", "no room\tfor 'it'", "partition 3 · host a", "less memory a core")
+            yield batch
+
+    def run(session: Any, c: Config) -> Any:
+        rows = session.range(3).mapInArrow(refused, "id bigint")
+        return rows.collect() if act == "read" else rows.write.parquet(str(tmp_path / "out"))
+
+    j = job()
+    j.SPARK, j.run = True, run
+    with pytest.raises(ResourceError) as caught:
+        door.walk(j, conf(tmp_path), spark=spark)
+    assert caught.value.args == ("R709", "no room\tfor 'it'", "partition 3 · host a", "less memory a core")
+    assert isinstance(caught.value.__cause__, PySparkException)
+
+
 def test_a_full_disk_of_sparks_is_no_bug(tmp_path: Path) -> None:
     j = job()
 
