@@ -24,6 +24,9 @@ from lstmrec.config.split import SplitConfig, instant_us
 from lstmrec.config.train import TrainConfig
 from lstmrec.config.variants import Variants
 
+#: Keys that jobs name one by one and that came after 0.1: no part of a skip key where they stand at their default.
+LATER = {"sequence.train_windows"}
+
 
 class Config(Section):
     """A run: where it writes, what counts as now, and a section a job."""
@@ -180,7 +183,8 @@ class Config(Section):
     def chosen(self, *names: str) -> dict[str, Any]:
         """The same parts without what stands at its default: what a job's skip key holds, so that a new option makes
         nothing stale. A default that changes moves the VERSION of the jobs it touches (tests/golden/defaults.json)."""
-        return {name: _at(self.model_dump(mode="json", exclude_defaults=True), name) for name in names}
+        found = {name: _at(self.model_dump(mode="json", exclude_defaults=True), name) for name in names}
+        return {name: value for name, value in found.items() if value is not None or name not in LATER}
 
 
 def _at(data: Any, name: str) -> Any:
