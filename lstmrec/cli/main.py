@@ -74,10 +74,9 @@ def call(argv: list[str]) -> int:
     except Exception as error:
         if _ENDED.is_set():  # what broke on the way out is no bug
             return _fail(_STOPPED, 128 + signal.SIGTERM, debug)
-        if isinstance(error, OSError) and (found := of_system(error)) is not None:
-            return _fail(f"{found}\n  exit   {found.exit_code}", found.exit_code, debug)
-        if (told := of_text(str(error))) is not None:  # an executor's, in a text of Spark's
-            return _fail(f"{told}\n  exit   {told.exit_code}", told.exit_code, debug)
+        found = of_system(error) if isinstance(error, OSError) else None
+        if (known := found or of_text(str(error))) is not None:  # the system's; or an executor's, in a text of Spark's
+            return _fail(f"{known}\n  exit   {known.exit_code}", known.exit_code, debug)
         if hasattr(error, "show") and hasattr(error, "exit_code"):  # typer's own: a bad option or a missing one
             error.show()
             return int(error.exit_code)

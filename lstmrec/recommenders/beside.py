@@ -25,17 +25,15 @@ def plain(conf: Config) -> dict[str, Plain]:
         return lists.filled(users, None, lists.popular(every, k, shown), own, k, shown)
 
     found: dict[str, Plain] = {"popularity": popular}
-    for entry in conf.score.recommenders:
-        if isinstance(entry, Profile):
+    entry = next((e for e in conf.score.recommenders if isinstance(e, Profile)), None)
+    if entry is None:
+        return found
 
-            def alike(
-                users: DataFrame, every: DataFrame, own: DataFrame, people: DataFrame, entry: Profile = entry
-            ) -> DataFrame:
-                votes = profile.votes(users, own, profile.fit(every, entry, people), k, shown)
-                return lists.filled(users, votes, lists.by_place(lists.popular(every, k, shown)), own, k, shown)
+    def alike(users: DataFrame, every: DataFrame, own: DataFrame, people: DataFrame) -> DataFrame:
+        votes = profile.votes(users, own, profile.fit(every, entry, people), k, shown)
+        return lists.filled(users, votes, lists.by_place(lists.popular(every, k, shown)), own, k, shown)
 
-            found["profile"] = alike
-    return found
+    return found | {"profile": alike}
 
 
 def near(conf: Config) -> Near | None:

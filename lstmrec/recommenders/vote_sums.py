@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
 
 import numpy as np
 import pyarrow as pa
 
-from lstmrec.recommenders.ranker import first
+from lstmrec.recommenders.ranker import Ints, first
 
 DDL = "user_id string, id int, vote bigint"
 SCHEMA = pa.schema([("user_id", pa.string()), ("id", pa.int32()), ("vote", pa.int64())])
-Ints = np.ndarray[Any, Any]
 
 
 def best(batches: Iterator[pa.RecordBatch], k: int) -> Iterator[pa.RecordBatch]:
