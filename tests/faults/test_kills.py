@@ -53,6 +53,8 @@ def killed(run: kills.Run, job: str, delay: float, victim: str, root: Path, tall
         was = run.kill("driver") if run.process.poll() is None else ""
     wrong = run.ended()
     if was == "SIGTERM":
+        if run.process.returncode == -15 and run.jobs_done() > 0:
+            return False  # it came while the interpreter was leaving: all was done, and nobody hears signals any more
         left = sorted({*kills.leftovers(root)} - stood)
         wrong = wrong or ("" if run.process.returncode == 143 and not left else
                           f"exit {run.process.returncode}, left: {left[:3]}")  # fmt: skip
