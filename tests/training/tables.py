@@ -25,8 +25,10 @@ _KINDS = {"int": np.int32, "bigint": np.int64, "array<int>": np.int32, "array<bi
 def config(root: Path, **train: Any) -> Config:
     """A config over `root`; train: keys of the section, `model` among them."""
     model = {"dim": 8, "units": 12, **train.pop("model", {})}
+    # fp32: the same on every machine, and for every number of ranks; products in bf16 differ by how they are cut.
     base = {"launch": "solo", "ranks": 1, "reader": "arrow", "device": "cpu", "threads": 1, "shards": 2, "batch": 8,
-            "epochs": 3, "warmup_steps": 2, "learning_rate": 0.02}  # fmt: skip
+            "epochs": 3, "warmup_steps": 2, "learning_rate": 0.02,
+            "precision": "fp32"}  # fmt: skip
     events = {"path": ["nowhere"], "user_id": "u", "item_id": "i", "time": None, "position": "p", "event_type": "'x'"}
     return validate({
         "root": str(root), "as_of": "2020-01-01T00:00:00Z", "seed": 7,
