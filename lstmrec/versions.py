@@ -96,6 +96,18 @@ def fitted(root: str, contract: Table, version: str) -> Manifest:
     return replace(found, fingerprint=found.facts.get(INSTEAD, {}).get("fingerprint", found.fingerprint))
 
 
+def made_of(root: str, contract: Table, child: Manifest) -> Manifest:
+    """The version of a table that another one was made of; DataError D841 where it is gone."""
+    wanted = child.parents.get(contract.name)
+    for version in reversed(log(root, contract.name)):
+        if stands(root, contract.name, instead_of(root, contract, version)):
+            found = fitted(root, contract, version)
+            if found.fingerprint == wanted:
+                return found
+    raise DataError("D841", f"no version of {contract.name} is what {child.table} {child.version} was made of",
+                    files.join(root, contract.name), "restore it, or run again")  # fmt: skip
+
+
 def find(root: str, contract: Table, skip_key: str) -> Manifest | None:
     """The newest version made under this skip key that is there with all its files; damaged ones are made again."""
     for version in reversed(log(root, contract.name)):

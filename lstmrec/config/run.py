@@ -25,7 +25,7 @@ from lstmrec.config.train import TrainConfig
 from lstmrec.config.variants import Variants
 
 #: Keys that jobs name one by one and that came after 0.1: no part of a skip key where they stand at their default.
-LATER = {"sequence.train_windows"}
+LATER = {"sequence.train_windows", "train.new_users", "train.position_power"}
 
 
 class Config(Section):

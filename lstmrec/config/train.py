@@ -111,8 +111,13 @@ class TrainConfig(Section):
     chunk: int = Field(2048, ge=1, description="positions a chunk of the exact softmax")
     label_positions: int = Field(0, ge=0, description="next_days, next_basket: labelled positions sampled a sequence "
                                  "and epoch; 0: all")  # fmt: skip
+    position_power: float = Field(0.0, ge=0, le=1, description="a position of m labels weighs m ** this: 0: all "
+                                  "positions alike, 1: all labels alike (next_days, next_basket)")  # fmt: skip
     recency_days: float | None = Field(None, gt=0, description="half-life by which older places are labelled more "
                                        "seldom, counted to the train cut (needs a clock); null: none")  # fmt: skip
+    new_users: float = Field(0.0, ge=0, lt=1, description="share of the sequences of a step that are read as if their "
+                             "users had just come, from a place drawn like labels on: users of few events are learnt "
+                             "from these")  # fmt: skip
     validation_users: int = Field(0, ge=0, description="users that validate, by hash; 0: all")
     checkpoint_steps: int = Field(500, ge=1, description="steps between checkpoints; also at each epoch's end")
     keep_checkpoints: int = Field(2, ge=1, description="newest ones kept")

@@ -12,6 +12,7 @@ from lstmrec.model.keys import Key
 from lstmrec.model.spec import NetSpec
 
 _DAY = 86400
+_FEW = 2  # group ends at which a newcomer is labelled: before the first event and after the first group
 _NEVER, _BEFORE = -2, -1  # places of "no earlier occurrence" and "before the window"
 
 
@@ -19,14 +20,19 @@ _NEVER, _BEFORE = -2, -1  # places of "no earlier occurrence" and "before the wi
 class Labels:
     """M labels, sorted by (row, at). at: place (0 = before any event, t + 1 = after event t); item: catalogue index.
 
-    weight (M,) float64: the weights of one place sum to 1. positions: number of labelled places.
+    weight (M,) float64: the weights of one place sum to 1. size (P,): how many labels each labelled place has.
     """
 
     row: Tensor
     at: Tensor
     item: Tensor
     weight: Tensor
-    positions: int
+    size: Tensor
+
+    @property
+    def positions(self) -> int:
+        """Number of labelled places."""
+        return len(self.size)
 
 
 @dataclass(frozen=True)
@@ -40,7 +46,10 @@ class _Line:
     before: Tensor  # (B, S): place of the item's earlier occurrence, or _BEFORE or _NEVER
 
 
-def labels(batch: Batch, spec: NetSpec, sample: int, key: Key | None, half_life: float | None = None) -> Labels:
+def labels(
+    batch: Batch, spec: NetSpec, sample: int, key: Key | None, half_life: float | None = None,
+    new: Tensor | None = None,
+) -> Labels:  # fmt: skip
     """The labels of a batch of train windows.
 
     next_item: the next event's item. next_basket: at group ends, the distinct items of the next group of equal times.
@@ -49,25 +58,27 @@ def labels(batch: Batch, spec: NetSpec, sample: int, key: Key | None, half_life:
     the history is kept, so that this is known). Items without an embedding of their own are no labels; with history
     `filter` neither are items the user already had. sample > 0: at most so many group ends a window, by key.
     half_life (days): a place is labelled with probability 0.5 ** (age / half_life), by key, age counted from the train
-    cut: in expectation that weighs places by recency, and it costs less instead of more.
+    cut: in expectation that weighs places by recency, and it costs less instead of more. new (B,) bool: rows that
+    `newcomers` has begun anew; whatever the age, and of group ends the first two: all would outweigh the other rows.
     """
     line = _line(batch)
     if spec.objective == "next_item":
-        row, at, step = _next_item(batch, line, spec)
+        row, at, step = _next_item(batch, line, spec, new)
     else:
-        places = _places(batch, line, spec)
-        if sample > 0 and key is not None:
-            places = _sampled(places, sample, key)
+        places = _places(batch, line, spec, new)
+        some = _sampled(places, sample, key) if sample > 0 and key is not None else places
+        places = some if new is None else torch.where(new[:, None], places & (places.cumsum(1) <= _FEW), some)
         find = _next_basket if spec.objective == "next_basket" else _next_days
         row, at, step = find(batch, line, spec, places)
     item, earlier = line.items[row, step], line.before[row, step]
     keep = (item >= 2) & (item < spec.trained)
     keep &= (earlier == _NEVER) if spec.history == "filter" else (earlier < at)
     if half_life is not None and key is not None:
-        keep &= _recent(batch, half_life, key)[row, at]
+        recent = _recent(batch, half_life, key)
+        keep &= (recent if new is None else recent | new[:, None])[row, at]
     row, at, item = row[keep], at[keep], item[keep]
     place, count = torch.unique_consecutive(row * (batch.length + 1) + at, return_inverse=True, return_counts=True)[1:]
-    return Labels(row, at, item, count.double().reciprocal()[place], len(count))
+    return Labels(row, at, item, count.double().reciprocal()[place], count)
 
 
 def _line(batch: Batch) -> _Line:
@@ -93,28 +104,28 @@ def _earlier(items: Tensor, before: int) -> Tensor:
     return torch.empty_like(last).scatter_(1, order, last)[:, before:]
 
 
-def _from_start(batch: Batch, spec: NetSpec) -> Tensor:
+def _from_start(batch: Batch, spec: NetSpec, new: Tensor | None) -> Tensor:
     """(B,) bool: nothing lies before the window."""
-    if spec.history == "ignore":
-        return torch.zeros_like(batch.n, dtype=torch.bool)
+    if spec.history == "ignore":  # then rows hold nothing of it
+        return torch.zeros_like(batch.n, dtype=torch.bool) if new is None else new
     return (batch.before_items > 0).sum(1) == 0
 
 
-def _next_item(batch: Batch, line: _Line, spec: NetSpec) -> tuple[Tensor, Tensor, Tensor]:
+def _next_item(batch: Batch, line: _Line, spec: NetSpec, new: Tensor | None) -> tuple[Tensor, Tensor, Tensor]:
     step = torch.arange(batch.length + 1, device=batch.n.device)[None]
     width = min(line.items.shape[1], batch.length + 1)
     ok = (step <= batch.n[:, None]) & (step < line.size[:, None])
-    ok[:, 0] &= _from_start(batch, spec)
+    ok[:, 0] &= _from_start(batch, spec, new)
     row, at = ok[:, :width].nonzero(as_tuple=True)
     return row, at, at
 
 
-def _places(batch: Batch, line: _Line, spec: NetSpec) -> Tensor:
+def _places(batch: Batch, line: _Line, spec: NetSpec, new: Tensor | None) -> Tensor:
     """(B, L+1) bool: group ends whose label set is complete."""
     at = torch.arange(batch.length + 1, device=batch.n.device)[None]
     ok = at <= batch.n[:, None]
     ok[:, 1:] &= batch.ends > 0
-    ok[:, 0] &= _from_start(batch, spec) & (batch.n > 0)
+    ok[:, 0] &= _from_start(batch, spec, new) & (batch.n > 0)
     if spec.objective == "next_days":
         until = _clock(batch) + spec.horizon_days * _DAY
         ok &= until <= batch.cut[:, None]

@@ -93,7 +93,7 @@ def sampled_loss(
     query: Tensor, vectors: Tensor, bias: Tensor, slots: Tensor, drawn: Drawn, targets: Targets, seen: Seen | None,
     own: Own | None, chunk: int, beta: float | None = None,
 ) -> Tensor:  # fmt: skip
-    """Sum over labels of weight * -log softmax of the label among itself and the negatives, scores less log_q.
+    """Sum over labels of mass * weight * -log softmax of the label among itself and the negatives, scores less log_q.
 
     With beta, gBCE instead: the negatives of a place count once, whatever its number of labels. A place's own labels
     are no negatives there. vectors (R, dim), bias (R,): rows by `slots` (N,). Seen items are out, own scores replace.
@@ -109,6 +109,7 @@ def sampled_loss(
         positive = _replaced(positive, targets, own, len(slots))
     if drawn.labels:
         positive = positive - _log_q(drawn, targets.item, query)
+    weight = targets.weight if targets.mass is None else targets.weight * targets.mass[targets.place]
     total = query.new_zeros(())
     for low in range(0, len(query), chunk):
         high = min(low + chunk, len(query))
@@ -124,10 +125,11 @@ def sampled_loss(
         rest = checkpoint(how, query[low:high], table, shift, score, new, out, use_reentrant=False)
         mine = (targets.place >= low) & (targets.place < high)
         if beta is not None:
-            total = total + rest.sum() + beta * (targets.weight[mine] * F.softplus(-positive[mine])).sum()
+            rest = rest if targets.mass is None else rest * targets.mass[low:high]
+            total = total + rest.sum() + beta * (weight[mine] * F.softplus(-positive[mine])).sum()
         else:
             both = torch.logaddexp(rest[targets.place[mine] - low], positive[mine])
-            total = total + (targets.weight[mine] * (both - positive[mine])).sum()
+            total = total + (weight[mine] * (both - positive[mine])).sum()
     return total
 
 

@@ -21,18 +21,20 @@ _FAST: ContextVar[bool] = ContextVar("fast products", default=True)
 
 @dataclass(frozen=True)
 class Targets:
-    """Labels by place: place (M,) rising, item (M,) catalogue index, weight (M,), summing to 1 at each place."""
+    """Labels by place: place (M,) rising, item (M,) catalogue index, weight (M,), summing to 1 at each place.
+    mass (P,): what a place as a whole weighs; None: 1."""
 
     place: Tensor
     item: Tensor
     weight: Tensor
+    mass: Tensor | None = None
 
 
 def exact_softmax(
     query: Tensor, vectors: Tensor, bias: Tensor, targets: Targets, seen: Seen | None, own: Own | None, chunk: int,
     smoothing: float, soft: Soft | None = None,
 ) -> Tensor:  # fmt: skip
-    """Sum over places of -sum(weight * log p(item)); p: softmax of query @ vectors.T + bias over items 2, 3, ...
+    """Sum over places of mass * -sum(weight * log p(item)); p: softmax of query @ vectors.T + bias over items 2, 3, ...
 
     query (P, dim); vectors (I, dim) and bias (I,) of the items from 2 on. Seen items are out, own scores replace.
     smoothing: that share of each place's target is spread evenly over the items that are in. soft: teachers' lists; the
@@ -128,19 +130,21 @@ def _chunk(
         inside = item - 2 < items
         flat[place[inside] * items + item[inside] - 2] = -torch.inf
     share = 1.0 if work.soft is None else 1.0 - work.soft.how.weight
-    told = None if work.soft is None else _told(logits, low, high, work.soft)
+    mass = None if work.targets.mass is None else work.targets.mass[low:high]
+    told = None if work.soft is None else _told(logits, low, high, work.soft, mass)
     target = (work.targets.place[labelled] - low) * items + work.targets.item[labelled] - 2
     weight = work.targets.weight[labelled] * ((1.0 - work.smoothing) * share)
-    value = -(weight.double() @ flat[target].double())
+    mine = weight if work.targets.mass is None else weight * work.targets.mass[work.targets.place[labelled]]
+    value = -(mine.double() @ flat[target].double())
     spread: Tensor | None = None
     if work.smoothing:
         allowed = logits > -torch.inf
         spread = allowed.to(logits.dtype)
         spread = spread * (work.smoothing * share / spread.sum(1, keepdim=True))
-        value = value - (spread * logits.masked_fill(~allowed, 0.0)).sum(dtype=torch.float64)
+        value = value - _sum(spread * logits.masked_fill(~allowed, 0.0), mass)
     top = logits.amax(1, keepdim=True)
     total = logits.sub_(top).exp_().sum(1, keepdim=True)
-    value = value + (top + total.log()).sum(dtype=torch.float64) * share
+    value = value + _sum(top + total.log(), mass) * share
     logits.div_(total / share)
     flat.index_add_(0, target, -weight)
     if spread is not None:
@@ -151,10 +155,17 @@ def _chunk(
             logits.add_(told.slope)
         else:
             logits.scatter_add_(1, told.column, told.slope)
+    if mass is not None:
+        logits.mul_(mass[:, None])
     if own is not None:
         d_score[owned] = flat[own]
         flat[own] = 0.0
     return value
+
+
+def _sum(terms: Tensor, mass: Tensor | None) -> Tensor:
+    """Of (P, X), float64: each row times its place's mass."""
+    return (terms if mass is None else terms * mass[:, None]).sum(dtype=torch.float64)
 
 
 @dataclass(frozen=True)
@@ -166,11 +177,11 @@ class _Told:
     slope: Tensor
 
 
-def _told(logits: Tensor, low: int, high: int, soft: Soft) -> _Told:
+def _told(logits: Tensor, low: int, high: int, soft: Soft, mass: Tensor | None) -> _Told:
     column, wanted = soft.lists(low, high, logits == -torch.inf, gemm_dtype(logits))
     weight, temperature = soft.how.weight, soft.how.temperature
     mine = (logits if column is None else logits.gather(1, column)) / temperature
     log_p = mine.log_softmax(1)
     # Lists longer than what is left to show end in items that are out: log 0 times 0.
-    value = -(wanted * log_p.masked_fill(wanted == 0, 0.0)).sum(dtype=torch.float64) * (weight * temperature**2)
+    value = -_sum(wanted * log_p.masked_fill(wanted == 0, 0.0), mass) * (weight * temperature**2)
     return _Told(value, column, log_p.exp_().sub_(wanted).mul_(weight * temperature))

@@ -21,9 +21,9 @@ from lstmrec.contracts import tables
 from lstmrec.contracts.errors import ConfigError, DataError, ResourceError
 from lstmrec.contracts.ids import FIRST, PADDING, UNKNOWN
 from lstmrec.contracts.manifest import Manifest
-from lstmrec.contracts.tables import Table
 from lstmrec.model.history import DAY, TINY
 from lstmrec.model.net import Net
+from lstmrec.model.newcomers import no_event
 from lstmrec.model.spec import NetSpec
 from lstmrec.model.stepwise import graphs
 from lstmrec.scoring import graphs as written
@@ -98,14 +98,15 @@ def _inputs(out: Path, net: Net, root: str, bundle: Manifest) -> dict[str, Any]:
     user = net.user
     if user.types is None and user.static is None and user.profile is None:
         return told
-    sequences = _made_of(root, tables.SEQUENCES, bundle)
+    sequences = versions.made_of(root, tables.SEQUENCES, bundle)
     if user.profile is not None:
-        scalers = _made_of(root, tables.USER_PROFILES, sequences).facts["scalers"]
-        none = [np.float32(-center / scale).item() for _, center, scale in scalers]
-        told["profile"] = {"names": [name for name, _, _ in scalers], "no_event": none}
+        scalers = versions.made_of(root, tables.USER_PROFILES, sequences).facts["scalers"]
+        told["profile"] = {"names": [name for name, _, _ in scalers], "no_event": list(no_event(scalers))}
     if user.types is not None or user.static is not None:
-        words = _made_of(root, tables.VOCABULARY, sequences)
-        names = [] if user.static is None else _made_of(root, tables.ENCODED_USERS, sequences).facts["static_names"]
+        words = versions.made_of(root, tables.VOCABULARY, sequences)
+        names = (
+            [] if user.static is None else versions.made_of(root, tables.ENCODED_USERS, sequences).facts["static_names"]
+        )
         rows = pa.concat_tables([_part(root, words, f.path) for f in words.files]).to_pylist() if words.files else []
         ids = {key: {r["value"]: r["id"] for r in rows if r["feature"] == feature}
                for key, feature in [("event_type", "event_type"), *((n, f"user:{n}") for n in names)]}  # fmt: skip
@@ -118,18 +119,6 @@ def _inputs(out: Path, net: Net, root: str, bundle: Manifest) -> dict[str, Any]:
             "hashes text; 0 buckets: unknown",
         }  # fmt: skip
     return told
-
-
-def _made_of(root: str, table: Table, child: Manifest) -> Manifest:
-    """The version of a table that another one was made of."""
-    wanted = child.parents.get(table.name)
-    for version in reversed(versions.log(root, table.name)):
-        if versions.stands(root, table.name, versions.instead_of(root, table, version)):
-            found = versions.fitted(root, table, version)
-            if found.fingerprint == wanted:
-                return found
-    raise DataError("D841", f"no version of {table.name} is what {child.table} {child.version} was made of",
-                    files.join(root, table.name), "restore it, or run again")  # fmt: skip
 
 
 def _part(root: str, manifest: Manifest, path: str) -> pa.Table:

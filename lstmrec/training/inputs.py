@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -16,6 +18,7 @@ from lstmrec.contracts import tables
 from lstmrec.contracts.errors import ConfigError, DataError, ResourceError
 from lstmrec.contracts.manifest import Manifest
 from lstmrec.model.batch import Catalogue
+from lstmrec.model.newcomers import no_event
 from lstmrec.model.spec import NetSpec
 from lstmrec.training.comm import Comm
 from lstmrec.training.cores import settle
@@ -26,13 +29,14 @@ _ITEM_COLUMNS = ["item", "id", "count", "tags", "text", "numeric"]
 @dataclass(frozen=True)
 class Inputs:
     """The manifests of SEQUENCES and ENCODED_ITEMS, the data folder of the former (a local path or a URL), the net's
-    spec, the catalogue (on the CPU)."""
+    spec, the catalogue (on the CPU), and the profile of users without an event."""
 
     sequences: Manifest
     items: Manifest
     place: str
     spec: NetSpec
     catalogue: Catalogue
+    no_event: tuple[float, ...] = ()
 
 
 def read_inputs(conf: Config) -> Inputs:
@@ -46,7 +50,10 @@ def read_inputs(conf: Config) -> Inputs:
         raise DataError("D636", f"{len(catalogue):,} items where the manifest counts {items.facts['catalogue']:,}",
                         f"table encoded_items {items.version}")  # fmt: skip
     place = str(files.local(place)) if files.is_local(place) else place
-    return Inputs(sequences, items, place, spec, catalogue)
+    scalers: Sequence[Any] = ()
+    if conf.train.new_users:
+        scalers = versions.made_of(conf.root, tables.USER_PROFILES, sequences).facts["scalers"]
+    return Inputs(sequences, items, place, spec, catalogue, no_event(scalers))
 
 
 def read_catalogue(root: str, manifest: Manifest, vectors: int = 0) -> Catalogue:

@@ -79,7 +79,7 @@ def train(conf: Config, comm: Comm, feed: Feed, work: str, judged: OnEpoch = lam
     first = begun(conf, inputs, net)
     net = net.to(device)
     taught = lesson(conf, inputs, catalogue)
-    learner = Learner(net, _loss_of(net, catalogue, conf, taught), conf.train, comm, conf.seed)
+    learner = Learner(net, _loss_of(net, inputs, catalogue, conf, taught), conf.train, comm, conf.seed)
     kept = Checkpoints(files.join(work, "checkpoints"), conf.train.keep_checkpoints)
     with Watchdog(conf.train.stall_s, comm.rank) as dog:
         validation = None
@@ -109,14 +109,15 @@ def train(conf: Config, comm: Comm, feed: Feed, work: str, judged: OnEpoch = lam
     return result
 
 
-def _loss_of(net: Net, catalogue: Catalogue, conf: Config, taught: Lesson | None) -> LossOf:
-    t = conf.train
+def _loss_of(net: Net, inputs: Inputs, catalogue: Catalogue, conf: Config, taught: Lesson | None) -> LossOf:
+    t, no_event = conf.train, torch.tensor(inputs.no_event, device=catalogue.ids.device)
 
-    def of(batch: Batch, key: Key) -> tuple[Tensor, int]:
+    def of(batch: Batch, key: Key) -> tuple[Tensor, int, float]:
         return loss(net, batch, catalogue, key, chunk=t.chunk, label_smoothing=t.label_smoothing, kind=t.loss,
                     negatives=t.negatives, sample=t.label_positions, scale=t.scale,
                     calibration=t.calibration, half_life=t.recency_days,
-                    teach=None if taught is None else taught.at(key.step))  # fmt: skip
+                    teach=None if taught is None else taught.at(key.step), new_users=t.new_users,
+                    no_event=no_event, power=t.position_power)  # fmt: skip
 
     return of
 

@@ -23,16 +23,18 @@ from lstmrec.training.precision import precision_of
 from lstmrec.training.rows import LazyRows, Tables
 from lstmrec.training.schedule import rate, scaled
 
-LossOf = Callable[[Batch, Key], tuple[Tensor, int]]
-"""(summed loss with a gradient, labelled positions) of a batch on the net's device."""
+LossOf = Callable[[Batch, Key], tuple[Tensor, int, float]]
+"""(summed loss with a gradient, labelled positions, their weight in all) of a batch on the net's device."""
 
+_TAIL = 3
 _SHOWN = 4  # users named where a loss is not finite
 _LARGE = 20_000  # items from which on `sparse_rows: auto` updates rows lazily
 
 
 @dataclass(frozen=True)
 class Done:
-    """What a step did: summed loss and labelled positions over all ranks, its rate, 32-bit values sent by a rank."""
+    """What a step did: labelled positions over all ranks, their mean loss times that number, its rate, 32-bit values
+    sent by a rank."""
 
     loss: float
     positions: int
@@ -63,8 +65,8 @@ class Learner:
         self.highest = scaled(conf.learning_rate, conf.batch, conf.base_batch, conf.scale_rate)
         self.skipped = torch.zeros(1, dtype=torch.int64)
         self.size = sum(p.numel() for p in parameters)
-        # The tail: summed loss, labelled positions, and one flag a rank.
-        self.flat = torch.zeros(self.size + 2 + comm.size, device=self.device)
+        # The tail: summed loss, labelled positions, their weight, and one flag a rank.
+        self.flat = torch.zeros(self.size + _TAIL + comm.size, device=self.device)
         at = 0
         for p in parameters:
             p.grad = self.flat[at : at + p.numel()].view_as(p)
@@ -115,19 +117,19 @@ class Learner:
         rows, parts = self._rows()
         if loss is not None:
             finite = torch.isfinite(loss) & torch.isfinite(torch.stack([g.norm() for g in (gradients, *parts)])).all()
-            tail[2 + self.comm.rank] = (~finite).float()
+            tail[_TAIL + self.comm.rank] = (~finite).float()
         sent = self._sum(parts) + len(rows)
         told = tail.tolist()
         now = rate(self.highest, step, progress, warmup_steps=self.conf.warmup_steps,
                    epochs=self.conf.schedule_epochs or self.conf.epochs, final=self.conf.final_rate)  # fmt: skip
-        if not told[1] and not any(told[2:]):
+        if not told[1] and not any(told[_TAIL:]):
             return Done(0.0, 0, now, sent)  # nobody had a label: nobody moves
-        norm = math.hypot(*(float(g.norm()) for g in (gradients, *parts))) / max(told[1], 1.0)
-        if any(told[2:]) or not norm < float("inf"):
-            self._skip(self._blame(portion, step, told[2:]))
+        norm = math.hypot(*(float(g.norm()) for g in (gradients, *parts))) / (told[2] or 1.0)
+        if any(told[_TAIL:]) or not norm < float("inf"):
+            self._skip(self._blame(portion, step, told[_TAIL:]))
             return Done(0.0, 0, now, sent, skipped=True)
         for g in (gradients, *parts):
-            g.mul_(min(1.0, self.conf.clip / (norm + 1e-6)) / told[1])
+            g.mul_(min(1.0, self.conf.clip / (norm + 1e-6)) / told[2])
         for group in self.optimiser.param_groups:
             group["lr"] = now
         self.optimiser.step()
@@ -136,7 +138,7 @@ class Learner:
         if self.tables is not None:
             self.tables.learn(rows, parts, now, decay)
         self._average(decay)
-        return Done(told[0], round(told[1]), now, sent)
+        return Done(told[0] / told[2] * told[1], round(told[1]), now, sent)
 
     def _backward(self, portion: Portion, step: int) -> Tensor | None:
         """Leave gradients, summed loss and positions of this rank in the buffer; the loss, None without a batch."""
@@ -153,11 +155,12 @@ class Learner:
             torch.autocast(self.device.type, torch.bfloat16, enabled=self.precision.net),
             products(self.precision.products),
         ):
-            loss, positions = self.loss_of(batch, Key(self.seed, step, portion.segments))
+            loss, positions, weight = self.loss_of(batch, Key(self.seed, step, portion.segments))
         if positions:
             loss.backward()  # type: ignore[no-untyped-call]
         self.flat[self.size] = loss.detach()
         self.flat[self.size + 1] = positions
+        self.flat[self.size + 2] = weight
         return loss.detach()
 
     def _rows(self) -> tuple[Tensor, list[Tensor]]:

@@ -24,6 +24,7 @@ WORLDS: list[dict[str, Any]] = [
     dict(history="ignore", objective="next_basket", **worlds.RICH),
     dict(history="learn", objective="next_days", **worlds.RICH),
 ]
+POWER = 0.7  # positions weigh by their labels
 
 
 def dense(net: Net, batch: Batch, key: Key | None, r: int, at: int) -> dict[int, Tensor]:
@@ -49,14 +50,15 @@ def slow(student: Net, teachers: list[Net], batch: Batch, key: Key | None, how: 
         mine = dense(student, batch, key, r, at)
         log_p = torch.stack(list(mine.values())).log_softmax(0)
         here = (found.row == r) & (found.at == at)
+        mass = int(here.sum()) ** POWER
         for item, weight in zip(found.item[here].tolist(), found.weight[here].double(), strict=True):
-            total = total - (1 - how.weight) * weight * log_p[list(mine).index(item)]
+            total = total - mass * (1 - how.weight) * weight * log_p[list(mine).index(item)]
         theirs = [dense(net, batch, None, r, at) for net in teachers]
         mean = {i: sum(t[i].item() for t in theirs) / len(theirs) for i in mine}
         best = sorted(mine, key=lambda i: -mean[i])[: how.top or len(mine)]
         q = (torch.tensor([mean[i] for i in best], dtype=torch.float64) / how.temperature).softmax(0)
         log_s = (torch.stack([mine[i] for i in best]) / how.temperature).log_softmax(0)
-        total = total - how.weight * how.temperature**2 * (q * log_s).sum()
+        total = total - mass * how.weight * how.temperature**2 * (q * log_s).sum()
     return total
 
 
@@ -77,7 +79,9 @@ def test_loss_and_gradients_are_those_of_the_formula(change: dict[str, Any], how
     want = slow(student, teachers, batch, key, how)
     grads = torch.autograd.grad(want, student.parameters(), materialize_grads=True, allow_unused=True)
     teach = Teachers(teachers, CAT)
-    value, positions = loss(student, batch, CAT, key, chunk=chunk, teach=lambda *at: teach.soft(*at, how))
+    value, positions, _ = loss(
+        student, batch, CAT, key, chunk=chunk, teach=lambda *at: teach.soft(*at, how), power=POWER
+    )
     assert positions > 5 and value.item() == pytest.approx(want.item(), rel=1e-9)
     value.backward()
     for (name, p), grad in zip(student.named_parameters(), grads, strict=True):
@@ -90,7 +94,7 @@ def test_a_student_that_is_its_teacher_learns_from_labels_alone() -> None:
     net, same = worlds.net(double=True), worlds.net(double=True)
     batch, teach = worlds.batch(seed=3), Teachers([same, same], CAT)
     plain = torch.autograd.grad(loss(net, batch, CAT, None)[0], net.parameters(), allow_unused=True)
-    value, _ = loss(net, batch, CAT, None, teach=lambda *at: teach.soft(*at, How(0.25, 2.0, 4)))
+    value, _, _ = loss(net, batch, CAT, None, teach=lambda *at: teach.soft(*at, How(0.25, 2.0, 4)))
     taught = torch.autograd.grad(value, net.parameters(), allow_unused=True)
     for a, b in zip(plain, taught, strict=True):
         assert (a is None) == (b is None)
@@ -103,7 +107,7 @@ def test_no_weight_is_plain_training_to_the_bit() -> None:
     found = []
     for how in (None, How(0.0, 2.0, 4)):
         net.zero_grad()
-        value, _ = loss(net, batch, CAT, None, label_smoothing=0.1,
+        value, _, _ = loss(net, batch, CAT, None, label_smoothing=0.1,
                         teach=None if how is None else lambda *at, h=how: teach.soft(*at, h))  # fmt: skip
         value.backward()
         found.append([value.detach(), *(p.grad.clone() for p in net.parameters() if p.grad is not None)])

@@ -58,7 +58,7 @@ def trained(inputs: tuple[str, ...], made: Catalogue, steps: int = 150) -> Net:
     net, rng = build(spec, 3), np.random.default_rng(1)
     optimiser = torch.optim.AdamW(net.parameters(), lr=0.01)
     for step in range(steps):
-        total, positions = loss(net, windows(rng, 16), made, Key(1, step, ((0, 16),)))
+        total, positions, _ = loss(net, windows(rng, 16), made, Key(1, step, ((0, 16),)))
         optimiser.zero_grad()
         (total / positions).backward()
         optimiser.step()

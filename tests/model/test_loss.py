@@ -56,7 +56,7 @@ def history_score(net: Net, batch: Batch, r: int, at: int, item: int, query: Ten
     return term.offset + term.scale * (facts @ term.line) + term.out(hidden)[0]
 
 
-def slow(net: Net, batch: Batch, key: Key | None, smoothing: float, sample: int) -> Tensor:
+def slow(net: Net, batch: Batch, key: Key | None, smoothing: float, sample: int, power: float) -> Tensor:
     spec = net.spec
     vectors, bias = net.item_vectors(CAT, None, key)
     states = net.states(batch, vectors, key)
@@ -75,23 +75,24 @@ def slow(net: Net, batch: Batch, key: Key | None, smoothing: float, sample: int)
                 logits[i] = history_score(net, batch, r, at, i, query, logits[i])
         log_p = torch.stack([logits[i] for i in keep]).log_softmax(0)
         here = (found.row == r) & (found.at == at)
+        mass = int(here.sum()) ** power
         for item, weight in zip(found.item[here].tolist(), found.weight[here].double(), strict=True):
-            total = total - (1 - smoothing) * weight * log_p[keep.index(item)]
-        total = total - smoothing * log_p.mean()
+            total = total - mass * (1 - smoothing) * weight * log_p[keep.index(item)]
+        total = total - mass * smoothing * log_p.mean()
     return total
 
 
 @pytest.mark.parametrize("chunk", [3, 1000])
-@pytest.mark.parametrize("smoothing", [0.0, 0.1])
+@pytest.mark.parametrize(("smoothing", "power"), [(0.0, 0.0), (0.1, 0.0), (0.1, 0.7)])
 @pytest.mark.parametrize("change", WORLDS, ids=lambda w: "-".join(str(v) for v in list(w.values())[:2]))
 def test_loss_and_every_gradient_are_those_of_dense_logits(
-    change: dict[str, Any], smoothing: float, chunk: int
+    change: dict[str, Any], smoothing: float, power: float, chunk: int
 ) -> None:
     drops = dict(input_dropout=0.3, hidden_dropout=0.3, item_dropout=0.2, id_dropout=0.2)
     net = worlds.net(double=True, **change, **drops)
     batch = worlds.batch(seed=3)
     key = Key(5, 1, ((0, 3), (1, 3)))
-    want = slow(net, batch, key, smoothing, 2)
+    want = slow(net, batch, key, smoothing, 2, power)
     grads = dict(
         zip(
             dict(net.named_parameters()),
@@ -99,8 +100,9 @@ def test_loss_and_every_gradient_are_those_of_dense_logits(
             strict=True,
         )
     )
-    value, positions = loss(net, batch, CAT, key, chunk=chunk, label_smoothing=smoothing, sample=2)
-    assert positions == labels(batch, net.spec, 2, key).positions > 5
+    value, positions, weight = loss(net, batch, CAT, key, chunk=chunk, label_smoothing=smoothing, sample=2, power=power)
+    sizes = labels(batch, net.spec, 2, key).size.tolist()
+    assert positions == len(sizes) > 5 and weight == pytest.approx(sum(n**power for n in sizes))
     assert value.item() == pytest.approx(want.item(), rel=1e-9)
     value.backward()
     for name, p in net.named_parameters():
@@ -109,9 +111,10 @@ def test_loss_and_every_gradient_are_those_of_dense_logits(
 
 
 @pytest.mark.parametrize("kind", ["sampled", "sce", "gbce"])
+@pytest.mark.parametrize("power", [0.0, 0.7])
 @pytest.mark.parametrize("history", ["filter", "learn", "ignore"])
-def test_losses_against_negatives_are_what_they_say(history: str, kind: str) -> None:
-    net = worlds.net(double=True, history=history)
+def test_losses_against_negatives_are_what_they_say(history: str, power: float, kind: str) -> None:
+    net = worlds.net(double=True, history=history, objective="next_days" if power else "next_item")
     batch = worlds.batch(seed=3)
     key = Key(5, 1, ((0, 6),))
     sampled = kind == "sampled"
@@ -139,19 +142,20 @@ def test_losses_against_negatives_are_what_they_say(history: str, kind: str) -> 
                 drawn.log_q[i - 2] if sampled else 0.0
             )
 
+        mass = len(mine) ** power
         others = [score(i) for i in drawn.items.tolist() if i not in out]
         if kind == "sampled":
-            want = want - weight * torch.stack([score(item), *others]).log_softmax(0)[0]
+            want = want - mass * weight * torch.stack([score(item), *others]).log_softmax(0)[0]
         elif kind == "sce":
             rest = 22 / count * torch.stack(others).exp().sum()
-            want = want - weight * (score(item) - (score(item).exp() + rest).log())
+            want = want - mass * weight * (score(item) - (score(item).exp() + rest).log())
         else:
-            want = want - weight * beta * score(item).sigmoid().log()
+            want = want - mass * weight * beta * score(item).sigmoid().log()
             if (r, at) not in told:
-                want = want - (1 - torch.stack(others).sigmoid()).log().sum()
+                want = want - mass * (1 - torch.stack(others).sigmoid()).log().sum()
         told.add((r, at))
     grads = torch.autograd.grad(want, net.parameters(), materialize_grads=True, allow_unused=True)
-    value, _ = loss(net, batch, CAT, key, kind=kind, negatives=12, chunk=4, calibration=0.6)
+    value, _, _ = loss(net, batch, CAT, key, kind=kind, negatives=12, chunk=4, calibration=0.6, power=power)
     assert value.item() == pytest.approx(want.item(), rel=1e-9)
     value.backward()
     for (name, p), grad in zip(net.named_parameters(), grads, strict=True):
@@ -171,15 +175,15 @@ def test_shards_apart_and_together_give_one_sum(kind: str) -> None:
     net = worlds.net(double=True, input_dropout=0.3, hidden_dropout=0.3, item_dropout=0.3)
     columns = worlds.columns(rows=7)
     parts = [{k: v[:3] for k, v in columns.items()}, {k: v[3:] for k, v in columns.items()}]
-    whole, n = loss(net, worlds.batch_of(columns), CAT, Key(1, 9, ((0, 3), (1, 4))), kind=kind)
+    whole, n, _ = loss(net, worlds.batch_of(columns), CAT, Key(1, 9, ((0, 3), (1, 4))), kind=kind)
     apart = [loss(net, worlds.batch_of(p), CAT, Key(1, 9, ((i, 3 + i),)), kind=kind) for i, p in enumerate(parts)]
-    assert n == sum(p for _, p in apart)
-    assert whole.item() == pytest.approx(sum(v.item() for v, _ in apart), rel=1e-10)
+    assert n == sum(p for _, p, _ in apart)
+    assert whole.item() == pytest.approx(sum(v.item() for v, _, _ in apart), rel=1e-10)
 
 
 def test_no_labels_give_zero_with_a_gradient_for_all() -> None:
     net = worlds.net()
-    value, positions = loss(net, worlds.batch_of({"n": [1], "items": [[1]]}), CAT, None)
+    value, positions, _ = loss(net, worlds.batch_of({"n": [1], "items": [[1]]}), CAT, None)
     value.backward()
     assert positions == 0 and value.item() == 0
     assert all(p.grad is not None and not p.grad.any() for p in net.parameters())
@@ -193,7 +197,7 @@ def test_unknown_loss_is_refused() -> None:
 @pytest.mark.parametrize("objective", ["next_item", "next_days"])
 def test_a_rank_without_rows_adds_nothing(objective: str) -> None:
     none = {k: v[:0] for k, v in worlds.columns().items()}
-    value, positions = loss(worlds.net(objective=objective), worlds.batch_of(none), CAT, Key(1, 1, ()), sample=2)
+    value, positions, _ = loss(worlds.net(objective=objective), worlds.batch_of(none), CAT, Key(1, 1, ()), sample=2)
     assert positions == 0 and value.item() == 0
 
 

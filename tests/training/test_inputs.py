@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shutil
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +14,7 @@ from lstmrec import versions
 from lstmrec.config.run import Config
 from lstmrec.contracts import tables
 from lstmrec.contracts.errors import ConfigError
+from lstmrec.contracts.manifest import NAME
 from lstmrec.training.inputs import read_catalogue, read_inputs
 from tests import made
 from tests.training import tables as written
@@ -60,3 +63,19 @@ def test_a_table_of_before_is_read(tmp_path: Path) -> None:
     assert found.spec.vectors == () and found.catalogue.vectors.shape == (written.ITEMS + 2, 0)
     manifest = versions.current(str(tmp_path), tables.ENCODED_ITEMS)
     assert np.array_equal(read_catalogue(str(tmp_path), manifest).ids[2:], np.arange(2, 2 + written.ITEMS))
+
+
+def test_the_profile_of_no_event_is_that_of_the_scalers_the_sequences_were_made_with(tmp_path: Path) -> None:
+    written.write_all(tmp_path)
+    old, new = ([["events", 2.0, 4.0], ["value", -3.0, 1.5]], [["events", 9.0, 9.0]])
+    made_with = made.put(tmp_path, tables.USER_PROFILES, [], version="v1", facts={"scalers": old})
+    sequences = versions.current(str(tmp_path), tables.SEQUENCES)
+    mine = replace(sequences, version="v9", parents={"user_profiles": made_with.fingerprint})
+    shutil.copytree(tmp_path / "sequences" / sequences.version, tmp_path / "sequences" / "v9")
+    (tmp_path / "sequences" / "v9" / NAME).unlink()
+    versions.seal(str(tmp_path), mine)
+    made.put(tmp_path, tables.USER_PROFILES, [], version="v2", facts={"scalers": new})
+    conf = config(tmp_path, ["id"])
+    assert read_inputs(conf).no_event == ()  # nobody asks for it
+    conf = conf.model_copy(update={"train": conf.train.model_copy(update={"new_users": 0.1})})
+    assert read_inputs(conf).no_event == (-0.5, 2.0)

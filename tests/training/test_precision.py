@@ -58,7 +58,7 @@ def test_under_autocast_towers_run_in_bf16_and_the_loss_does_not(change: dict[st
         # oneDNN's LSTM knows bf16 on some CPUs only; torch's own does everywhere.
         off = torch.backends.mkldnn.flags(enabled=False)
         with off, torch.autocast("cpu", torch.bfloat16, enabled=fast), softmax.products(False):
-            value, _ = loss(net, batch, cat, key, kind=kind, negatives=12)
+            value, _, _ = loss(net, batch, cat, key, kind=kind, negatives=12)
         value.backward()
         assert value.dtype == torch.float32
         values.append(value.item())

@@ -115,7 +115,7 @@ def learner(how: str, comm: Comm | None = None, **change: Any) -> Learner:
     conf = TrainConfig(sparse_rows=how, **{"warmup_steps": 3, "ema": 0.8, "learning_rate": 0.01, "loss": "sampled",
                                            "negatives": 4, "batch": 8, **change})  # fmt: skip
 
-    def loss_of(batch: Batch, key: Key) -> tuple[Tensor, int]:
+    def loss_of(batch: Batch, key: Key) -> tuple[Tensor, int, float]:
         return loss(net, batch, CAT, key, kind=conf.loss, negatives=conf.negatives)
 
     return Learner(net, loss_of, conf, comm or Solo(), seed=1)

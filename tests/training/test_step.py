@@ -32,12 +32,12 @@ class Line(nn.Module):
 def learner(comm: Any = None, **conf: Any) -> Learner:
     net = Line()
 
-    def loss_of(batch: Batch, key: Key) -> tuple[Tensor, int]:
+    def loss_of(batch: Batch, key: Key) -> tuple[Tensor, int, float]:
         real = torch.arange(batch.length) < batch.n[:, None]
         loss = ((net.w[0, 0] * batch.items.float() + net.b - 1.0) ** 2 * real).sum()
         if (batch.user == -13).any():
             loss = loss * float("nan")
-        return loss, int(real.sum())
+        return loss, int(real.sum()), float(real.sum())
 
     return Learner(net, loss_of, TrainConfig(**{"warmup_steps": 0, **conf}), comm or Solo(), seed=1)
 
@@ -74,6 +74,20 @@ def test_clipping_bounds_the_norm_of_the_mean_gradient() -> None:
     mine = learner(clip=1e-3)
     mine.step(portion(3), 0, 0.0)
     assert float(mine.flat[: mine.size].norm()) == pytest.approx(1e-3, rel=1e-2)
+
+
+def test_the_gradient_is_the_mean_by_weight_and_the_loss_told_is_that_mean() -> None:
+    plain, heavy = learner(clip=1e9), learner(clip=1e9)
+    of = heavy.loss_of
+
+    def weighed(batch: Batch, key: Key) -> tuple[Tensor, int, float]:
+        loss, positions, weight = of(batch, key)
+        return 3.0 * loss, positions, 4.0 * weight
+
+    heavy.loss_of = weighed
+    once, again = plain.step(portion(3, 1), 0, 0.0), heavy.step(portion(3, 1), 0, 0.0)
+    torch.testing.assert_close(heavy.flat[: heavy.size], 0.75 * plain.flat[: plain.size])
+    assert again.positions == once.positions == 4 and again.loss == pytest.approx(0.75 * once.loss)
 
 
 def test_a_step_without_labels_moves_nobody() -> None:
