@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import os
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -23,7 +24,7 @@ def load(paths: Sequence[str], sets: Sequence[str] = ()) -> Config:
     """Read and merge config files (paths or URLs), then `key=value` overrides, and validate the whole.
 
     ConfigError C001 (unreadable), C002 (not YAML we accept), C003 (bad override), C004 (unknown key or bad value,
-    naming the key and the nearest known one).
+    naming the key and the nearest known one), C005 (a root that is a link).
     """
     merged: Any = OmegaConf.create({})
     for path in paths:
@@ -44,7 +45,11 @@ def load(paths: Sequence[str], sets: Sequence[str] = ()) -> Config:
         data = OmegaConf.to_container(merged, resolve=True)
     except _UNMERGED as error:
         raise ConfigError("C002", f"config does not resolve: {error}", ", ".join(paths)) from error
-    return validate(data, ", ".join(paths))
+    conf = validate(data, ", ".join(paths))
+    if "://" not in conf.root and os.path.islink(conf.root.rstrip("/")):
+        raise ConfigError("C005", f"root {conf.root} is a link: it may lead anywhere, and be led elsewhere under a run",
+                          "root", f"name the folder itself: --set root={os.path.realpath(conf.root)}")  # fmt: skip
+    return conf
 
 
 def validate(data: Any, where: str = "config") -> Config:

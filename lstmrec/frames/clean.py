@@ -65,7 +65,9 @@ def id_rules(kind: str, conf: CleanConfig, frame: DataFrame) -> Iterable[Refusal
     yield f"null_{kind}", value.isNull(), value
     if not plain:
         yield f"empty_{kind}", value == "", value
-        yield "bad_encoding", ~F.is_valid_utf8(value), F.hex(value)
+        # U+FFFD is what a decoder before us (Spark's of CSV and JSON) has put for bytes it could not read: two such ids
+        # may be one or two people's.
+        yield "bad_encoding", ~F.is_valid_utf8(value) | F.contains(value, F.lit("\ufffd")), F.hex(value)
         yield "control_character", value.rlike(_CONTROL), value
     if not plain or conf.max_id_length < _LONGEST_NUMBER:
         too_long = F.char_length(value) > conf.max_id_length

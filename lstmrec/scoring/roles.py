@@ -14,6 +14,7 @@ from lstmrec.config.variants import Variants
 from lstmrec.contracts import tables
 from lstmrec.contracts.errors import DataError
 from lstmrec.frames import variants
+from lstmrec.frames.people import unnamed
 from lstmrec.scoring import reasons as why
 
 Rows = Callable[[DataFrame], list[Row]]
@@ -143,9 +144,9 @@ def proven(users: DataFrame, lists: DataFrame, names: Sequence[str], rows: Rows,
     found = rows(tally(lists, arms))
     got, wrong = compared(due, found, names)
     for name, role in wrong:
-        some = [r["user_id"] for r in rows(differing(lists, users, name, role))]
+        some = [r["user_id"] for r in rows(unnamed(differing(lists, users, name, role)))]
         raise DataError("D710", f"{due[role]:,} users in, {got[name][role]:,} lists out", f"{name} · {role}",
-                        f"users whose lists are not exactly one: {some}")  # fmt: skip
+                        f"users whose lists are not exactly one, by sha2(user_id, 256): {some}")  # fmt: skip
     told = {"users": f"{max(due.values(), default=0):,}", "recommenders": len(names)}
     facts = {"users": due, "scored": got, "reasons": reasons(found), "told": told}
     if arms:

@@ -11,6 +11,7 @@ from pyspark.sql import functions as F
 
 from lstmrec.contracts.errors import DataError
 from lstmrec.contracts.tables import Table
+from lstmrec.frames.people import unnamed
 from lstmrec.store.collect import empty
 
 _FLOATING = ("double", "float")
@@ -114,6 +115,6 @@ def _repeated(frame: DataFrame, contract: Table) -> str:
 
 
 def _example(frame: DataFrame) -> str:
-    """The first row as JSON, cut to a readable length; empty where there is none."""
-    row = frame.select(F.to_json(F.struct("*")).alias("row")).first()
+    """The first row as JSON, its user unnamed, cut to a readable length; empty where there is none."""
+    row = unnamed(frame).select(F.to_json(F.struct("*")).alias("row")).first()
     return "" if row is None else str(row["row"])[:400]

@@ -76,6 +76,17 @@ def test_yaml_that_is_refused(tmp_path: Path, text: str, says: str) -> None:
     assert says in str(caught.value)
 
 
+def test_a_root_that_is_a_link_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "there").mkdir()
+    (tmp_path / "link").symlink_to(tmp_path / "there")
+    conf = yaml(tmp_path, MINIMAL)
+    for root in ("link", "link/"):
+        with pytest.raises(ConfigError, match="C005") as caught:
+            load([conf], [f"root={tmp_path}/{root}"])
+        assert f"root={tmp_path}/there" in str(caught.value.hint)
+    assert load([conf], [f"root={tmp_path}/link/below"]).root.endswith("below")  # a mount is often behind one
+
+
 def test_a_missing_file_is_named() -> None:
     with pytest.raises(ConfigError, match="C001"):
         load(["nowhere.yaml"])

@@ -75,10 +75,12 @@ def test_every_reason(spark: Any) -> None:
 
 
 def test_badly_encoded_ids(spark: Any) -> None:
-    rows = [(b"\xff\xfe", "b", DAY, None, "1", "1"), ("ü".encode(), "b", DAY, None, "1", "1")]
+    lost = "a\ufffdb".encode()  # a decoder before us could not read it
+    rows = [(raw, "b", DAY, None, "1", "1") for raw in (b"\xff\xfe", lost, "ü".encode())]
     schema = SCHEMA.replace("u string", "u binary")
-    bad, good = judge(spark, rows, config(), schema)
+    bad, worse, good = judge(spark, rows, config(), schema)
     assert (bad["reject_reason"], bad["reject_value"]) == ("bad_encoding", "FFFE")
+    assert (worse["reject_reason"], worse["reject_value"]) == ("bad_encoding", lost.hex().upper())
     assert (good["reject_reason"], good["user_id"]) == (None, "ü")
 
 

@@ -36,6 +36,8 @@ def id_reason(kind: str, raw: bytes | None) -> str | None:
         text = raw.decode()
     except UnicodeDecodeError:
         return "bad_encoding"
+    if "\ufffd" in text:
+        return "bad_encoding"
     if any(ord(c) < 32 or 127 <= ord(c) < 160 for c in text):
         return "control_character"
     return "too_long_id" if len(text) > 5 else None

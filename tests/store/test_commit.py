@@ -1,3 +1,4 @@
+import hashlib
 import threading
 import time
 from pathlib import Path
@@ -88,6 +89,14 @@ def test_broken_rows_are_refused_with_an_example(spark: Any, tmp_path: Path, dat
     assert '"feature":"tag"' in caught.value.hint
     with pytest.raises(DataError, match="D105"):
         versions.current(str(tmp_path), tables.VOCABULARY)
+
+
+def test_the_example_names_nobody(spark: Any, tmp_path: Path) -> None:
+    rows = [("m", "test", "anna@home", [("a", 1.0, 2)], "r", None, 0, "d", 1, None, None)]
+    with pytest.raises(DataError, match="D111") as caught:
+        commit(spark.createDataFrame(rows, tables.RECOMMENDATIONS.ddl), ticket(tmp_path), tables.RECOMMENDATIONS)
+    assert "anna" not in str(caught.value)
+    assert f"sha2 {hashlib.sha256(b'anna@home').hexdigest()[:12]}" in caught.value.hint
 
 
 def test_columns_are_exactly_the_declared(spark: Any, tmp_path: Path) -> None:
