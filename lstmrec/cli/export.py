@@ -38,9 +38,11 @@ def export(
     """Write the live bundle (the newest where none is published) for serving event by event; see docs/serving.md."""
     from lstmrec.lookup import current
     from lstmrec.scoring.export import export as write
+    from lstmrec.store import bundled
 
     conf = config_of(config, set_)
     bundle, vectors = current(conf.root, tables.BUNDLE), current(conf.root, tables.ITEM_VECTORS)
+    bundled.exported(conf.root, bundle, vectors)
     formats = [f.value for f in (Format.onnx, Format.torch) if format_ in (f, Format.both)]
     told = write(conf.root, bundle, vectors, out, formats, index and index.value)
     size = sum(f["bytes"] for f in told["files"].values())

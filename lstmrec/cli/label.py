@@ -16,6 +16,7 @@ from lstmrec.cli.shown import clean, title, when
 from lstmrec.config.run import Config
 from lstmrec.contracts import tables
 from lstmrec.contracts.errors import DataError
+from lstmrec.store import bundled
 
 
 def label(
@@ -65,8 +66,8 @@ def of_user(conf: Config, user: str) -> list[dict[str, Any]]:
     typed = [
         {f.name: int(r[f.name]) if f.name in tables.SEQUENCES.partitions else r[f.name] for f in schema} for r in rows
     ]
-    bundle, vectors = (versions.current(conf.root, x).version for x in (tables.BUNDLE, tables.ITEM_VECTORS))
-    options = Options(conf.root, bundle, vectors, rows=4)
+    bundle = bundled.bundle(conf.root)
+    options = Options(conf.root, bundle.version, bundled.vectors(conf.root, bundle).version, rows=4)
     told = [r for b in worker_labels.labelled(iter([pa.RecordBatch.from_pylist(typed, schema)]), options)
             for r in b.to_pylist()]  # fmt: skip
     past = lookup.events(conf.root, user, tables.HISTORY["serve"], versions.current(conf.root, tables.SPLIT))

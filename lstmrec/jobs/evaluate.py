@@ -20,7 +20,7 @@ from lstmrec.report import judged, summary
 from lstmrec.scoring import cold, faithful, probes
 from lstmrec.scoring.bench import Bench
 from lstmrec.scoring.options import Options
-from lstmrec.store import collect, door, touched
+from lstmrec.store import bundled, collect, door, touched
 from lstmrec.store.commit import commit
 from lstmrec.store.read import read
 from lstmrec.store.work import Desk, desk
@@ -41,6 +41,7 @@ def run(spark: SparkSession, conf: Config) -> Manifest:
     of the data, how often test was looked at, and what `measured` finds. DataError D801 where no list of validation or
     test was scored."""
     t, e, k = door.ticket(sys.modules[__name__], conf), conf.evaluate, summary.headline_k(conf.evaluate.ks)
+    bundled.vectors(conf.root, bundled.bundle(conf.root))
     frames = {x.name: read(spark, conf.root, x) for x in NEEDS if x != tables.BUNDLE}
     known = {x.name: versions.current(conf.root, x) for x in NEEDS}
     names, popular = judged.scored(conf, known["recommendations"])

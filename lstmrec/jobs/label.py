@@ -7,14 +7,13 @@ from collections.abc import Sequence
 
 from pyspark.sql import SparkSession
 
-from lstmrec import versions
 from lstmrec.config.run import Config
 from lstmrec.contracts import tables
 from lstmrec.contracts.errors import DataError
 from lstmrec.contracts.manifest import Manifest
 from lstmrec.scoring import labels
 from lstmrec.scoring.options import Options
-from lstmrec.store import collect, door
+from lstmrec.store import bundled, collect, door
 from lstmrec.store.commit import seal, stage
 from lstmrec.store.read import read
 from lstmrec.store.work import desk
@@ -30,11 +29,12 @@ def run(spark: SparkSession, conf: Config) -> Manifest:
     """Commits LABELS; facts: figures by role. DataError D730 where no sequences of role serve are there, D731 where
     events of their windows are not all labelled."""
     t = door.ticket(sys.modules[__name__], conf)
+    bundle = bundled.bundle(conf.root)
+    vectors = bundled.vectors(conf.root, bundle)
     split, windows = read(spark, conf.root, tables.SPLIT), read(spark, conf.root, tables.WINDOWS)
     sequences = read(spark, conf.root, tables.SEQUENCES, where={"role": "serve"})
     if collect.empty(sequences):
         raise DataError("D730", "no sequences of role serve", "table sequences", "add serve to sequence.roles")
-    bundle, vectors = (versions.current(conf.root, x) for x in (tables.BUNDLE, tables.ITEM_VECTORS))
     options = Options(conf.root, bundle.version, vectors.version, rows=conf.score.batch)
     with desk(t) as d:
         told = d.materialise(labels.labelled(sequences, options), "told")

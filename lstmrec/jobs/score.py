@@ -20,7 +20,7 @@ from lstmrec.scoring import reasons, roles, states, udf
 from lstmrec.scoring.fill import Fill, Hands
 from lstmrec.scoring.options import Options
 from lstmrec.scoring.states import States
-from lstmrec.store import asked, buckets, chain, collect, door, lent, outputs
+from lstmrec.store import asked, buckets, bundled, chain, collect, door, lent, outputs
 from lstmrec.store import vectors as vectors_of
 from lstmrec.store.commit import Ticket, seal, stage
 from lstmrec.store.read import read
@@ -59,7 +59,7 @@ def run(spark: SparkSession, conf: Config) -> Manifest:
 
 def filled(spark: SparkSession, conf: Config, t: Ticket, d: Desk, again: bool) -> Fill:
     """Everything that the lists are made of."""
-    s, bundle = conf.score, versions.current(conf.root, tables.BUNDLE)
+    s, bundle = conf.score, bundled.bundle(conf.root)
     split, encoded, sequences, cuts, people, items, words, static, profiles = (
         read(spark, conf.root, x) for x in NEEDS[:-1]
     )

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -53,3 +54,15 @@ def test_what_is_live_goes_before_what_is_new(config: str, tmp_path: Path, capsy
 
 def test_a_format_that_is_none(config: str, tmp_path: Path) -> None:
     assert call(["export", "--config", config, "--out", str(tmp_path / "out"), "--format", "pickle"]) == 2
+
+
+def test_vectors_of_a_catalogue_it_was_not_trained_on(config: str, tmp_path: Path,
+                                                      capsys: pytest.CaptureFixture[str]) -> None:  # fmt: skip
+    root = tmp_path / "root"
+    items = bundles.seal(root, tables.ENCODED_ITEMS, [])
+    bundle = replace(versions.current(str(root), tables.BUNDLE), version="b2", facts={"items": "another"})
+    of = {"bundle": bundle.fingerprint, "encoded_items": items.fingerprint}
+    versions.seal(str(root), bundle)
+    versions.seal(str(root), bundles.manifest(tables.ITEM_VECTORS, "v2", parents=of))
+    assert call(["export", "--config", config, "--out", str(tmp_path / "out")]) == 3
+    assert "D714" in capsys.readouterr().err and not (tmp_path / "out").exists()
