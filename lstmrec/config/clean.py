@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 from pydantic import Field, model_validator
 
 from lstmrec.config.base import Section
+from lstmrec.config.secret import Options
 
 Keep = Literal["keep", "reject"]
 Weight = Annotated[float, Field(ge=0, le=1e6)]
@@ -18,7 +19,8 @@ class Source(Section):
     format: Literal["parquet", "csv", "json", "orc", "table"] = Field("parquet", description="what Spark reads it as")
     path: list[str] = Field(min_length=1, description="paths, globs, `package://NAME/FILE` of an installed package, "
                             "or one table name for format table")  # fmt: skip
-    options: dict[str, str] = Field({}, description="options of Spark's reader, e.g. header: 'true'")
+    options: Options = Field({}, description="options of Spark's reader, e.g. header: 'true'; `env:NAME` is the value "
+                             "of an environment variable, and secrets are named so")  # fmt: skip
     columns: str | None = Field(None, description="the source's columns and types as DDL (`u string, t bigint`), so "
                                 "that nothing is inferred; null: as the files say")  # fmt: skip
     on_corrupt_file: Literal["stop", "quarantine"] = Field("stop", description="an empty or cut off Parquet or ORC "

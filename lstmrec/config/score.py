@@ -9,6 +9,7 @@ from pydantic import Field, model_validator
 from lstmrec.config.base import Section
 from lstmrec.config.clean import Source
 from lstmrec.config.recommenders import ModelRecommender, Recommender
+from lstmrec.config.secret import Options, Url
 
 
 class ItemTable(Source):
@@ -117,12 +118,13 @@ class Because(Section):
 class Jdbc(Section):
     """A table of a database."""
 
-    url: str = Field(description="as JDBC names it, e.g. jdbc:postgresql://host/db; no password in it")
+    url: Url = Field(description="as JDBC names it, e.g. jdbc:postgresql://host/db; no password in it")
     table: str = Field(description="made where it is not there")
     user: str | None = Field(None, description="whom to log in as; null: the driver's own way")
     password_env: str | None = Field(None, description="environment variable (of the driver process) that holds the "
                                      "password")  # fmt: skip
-    options: dict[str, str] = Field({}, description="of Spark's JDBC writer: driver, batchsize, numPartitions ...")
+    options: Options = Field({}, description="of Spark's JDBC writer: driver, batchsize, numPartitions ...; secrets as "
+                             "`env:NAME`")  # fmt: skip
 
 
 class Output(Section):

@@ -16,6 +16,7 @@ from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 from lstmrec import files
+from lstmrec.config import secret
 from lstmrec.config.run import Config
 from lstmrec.config.score import Jdbc, Output
 from lstmrec.contracts import tables
@@ -78,15 +79,14 @@ def _jsonl(rows: DataFrame, place: str, version: str) -> None:
 def _jdbc(spark: SparkSession, rows: DataFrame, to: Jdbc, version: str) -> None:
     """Put the rows into the table that it has not yet of this version; it is made where it is not there.
 
-    ConfigError C702 where the password's variable is not set; DataError D721 for a table with other columns;
+    ConfigError C702, C037 where a secret's variable is not set; DataError D721 for a table with other columns;
     ResourceError R721 for whatever the database refuses.
     """
     key = [*KEY, "rank"] if "rank" in rows.columns else list(KEY)
     if "items" in rows.columns:
         rows = rows.withColumn("items", F.to_json("items"))
-    options = {**_driver(to.url), **to.options, "url": to.url, "dbtable": to.table} | (
-        {"user": to.user} if to.user else {}
-    )
+    options = {**_driver(to.url), **secret.resolved(to.options, "score.output.jdbc.options"), "url": to.url,
+               "dbtable": to.table, **({"user": to.user} if to.user else {})}  # fmt: skip
     if to.password_env:
         if to.password_env not in os.environ:
             raise ConfigError("C702", f"environment variable {to.password_env} is not set",

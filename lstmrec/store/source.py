@@ -16,6 +16,7 @@ from pyspark.errors import PySparkException
 from pyspark.sql import DataFrame, SparkSession
 
 from lstmrec import files
+from lstmrec.config import secret
 from lstmrec.config.clean import Source
 from lstmrec.config.run import Config
 from lstmrec.contracts.errors import ConfigError, DataError
@@ -50,7 +51,8 @@ def opened(spark: SparkSession, source: Source, key: str) -> Opened:
             return Opened(spark.table(source.path[0]))
         paths = [resolve(p, key) for p in source.path]
         listed = [found(given, path, key) for given, path in zip(source.path, paths, strict=True)]
-        options = dict(source.options)
+        given = secret.resolved(source.options, f"{key}.options")
+        options = dict(given)
         corrupt = _broken(source, paths, listed, key)
         if corrupt:
             if len(paths) == 1 and not GLOB.search(paths[0]) and "basePath" not in options:
@@ -59,7 +61,7 @@ def opened(spark: SparkSession, source: Source, key: str) -> Opened:
                      for file, url in _urls(path, there).items() if file not in corrupt]  # fmt: skip
         reader = spark.read.format(source.format)
         if source.format in ("csv", "json"):
-            return Opened(_told_apart(spark, source, paths))
+            return Opened(_told_apart(spark, source, paths, given))
         if source.format == "parquet":  # a flipped bit is an error that names the file, wherever pages have checksums
             options = {"parquet.page.verify-checksum.enabled": "true"} | options
             schema = _agreed(spark, source, listed, corrupt, key)
@@ -87,10 +89,10 @@ def readable(source: Source, key: str, opening: bool = False) -> Iterator[None]:
         raise
 
 
-def _told_apart(spark: SparkSession, source: Source, paths: list[str]) -> DataFrame:
+def _told_apart(spark: SparkSession, source: Source, paths: list[str], given: dict[str, str]) -> DataFrame:
     """CSV or JSON with `_corrupt_record`. Columns of CSV are told by name where there is a header."""
     options = {"enforceSchema": "false"} if source.format == "csv" and _on(source, "header") else {}
-    options |= source.options | {"columnNameOfCorruptRecord": CORRUPT}
+    options |= given | {"columnNameOfCorruptRecord": CORRUPT}
     reader = spark.read.format(source.format).options(**options)
     if source.columns is None:
         schema = reader.load(paths).schema

@@ -42,8 +42,10 @@ def test_a_database_gets_each_row_once(spark: Any, tmp_path: Path, monkeypatch: 
     jdbc = {"url": f"jdbc:derby:{tmp_path / 'db'};create=true", "table": "lists", "user": "shop",
             "password_env": "SHOP_PASSWORD",
             "options": {"driver": DRIVER, "createTableColumnTypes": NAMES}}  # fmt: skip
-    conf, manifest = world(tmp_path / "root", jdbc=jdbc, explode=True)
+    named = {**jdbc["options"], "driver": "env:SHOP_DRIVER"}
+    conf, manifest = world(tmp_path / "root", jdbc=jdbc | {"options": named}, explode=True)
     monkeypatch.delenv("SHOP_PASSWORD", raising=False)
+    monkeypatch.setenv("SHOP_DRIVER", DRIVER)
     with pytest.raises(ConfigError) as caught:
         outputs.write(spark, conf, manifest)
     assert caught.value.code == "C702" and outputs.owed(conf, manifest) == ["jdbc"]

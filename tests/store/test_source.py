@@ -57,6 +57,26 @@ def test_options_and_tables(spark: Any, tmp_path: Path) -> None:
     assert source.read_source(spark, Source(format="table", path=["some_view"]), "clean.events").count() == 1
 
 
+def test_a_secret_among_options_comes_from_the_environment(spark: Any, tmp_path: Path,
+                                                           monkeypatch: pytest.MonkeyPatch) -> None:  # fmt: skip
+    """Spark gets the variable's value, which a separator stands for here."""
+    (tmp_path / "a.csv").write_text("u;i\n1;2\n")
+    monkeypatch.setenv("THEIR_SEP", ";")
+    named = {"header": "true", "sep": "env:THEIR_SEP"}
+    assert source.read_source(spark, Source(format="csv", path=[str(tmp_path)], options=named), "k").columns[:2] == [
+        "u",
+        "i",
+    ]
+    spark.createDataFrame([(1,)], "u int").write.parquet(str(tmp_path / "p"))
+    monkeypatch.setenv("THEIR_GLOB", "nothing*")
+    named = {"pathGlobFilter": "env:THEIR_GLOB"}
+    parquet = Source(path=[str(tmp_path / "p")], options=named, columns="u int")
+    assert source.read_source(spark, parquet, "k").count() == 0
+    monkeypatch.delenv("THEIR_SEP")
+    with pytest.raises(ConfigError, match="THEIR_SEP"):
+        source.read_source(spark, Source(format="csv", path=[str(tmp_path)], options={"sep": "env:THEIR_SEP"}), "k")
+
+
 def test_nothing_there_names_path_and_key(tmp_path: Path) -> None:
     for pattern in ("gone.parquet", "*.parquet"):
         path = str(tmp_path / pattern)
