@@ -11,6 +11,7 @@ from typing import Any
 
 import lstmrec
 from lstmrec.cli.machine import GIB, memory_bytes
+from lstmrec.contracts.errors import of_machine
 
 #: A gateway or a master that somebody else chose: spark-submit, a notebook platform, Spark Connect.
 _CHOSEN = ("PYSPARK_GATEWAY_PORT", "SPARK_REMOTE", "MASTER", "DATABRICKS_RUNTIME_VERSION")
@@ -24,9 +25,14 @@ class Sessions:
         self._spark: Any = None
 
     def get(self) -> Any:
-        """The session."""
+        """The session. ResourceError R011 where Java does not start."""
         if self._spark is None:
-            self._spark = self._stack.enter_context(_session())
+            try:
+                self._spark = self._stack.enter_context(_session())
+            except Exception as error:
+                if (lacks := of_machine(error)) is None:
+                    raise
+                raise lacks from error
         return self._spark
 
     def __enter__(self) -> Sessions:

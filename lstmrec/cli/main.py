@@ -28,7 +28,7 @@ from lstmrec.cli.show import show_user
 from lstmrec.cli.similar import similar
 from lstmrec.cli.status import status
 from lstmrec.cli.tune import tune
-from lstmrec.contracts.errors import LstmrecError, of_system, of_text
+from lstmrec.contracts.errors import LstmrecError, of_machine, of_system, of_text
 
 _ENDED = threading.Event()
 _STOPPED = "stopped; run again to go on from the last whole table"
@@ -75,7 +75,8 @@ def call(argv: list[str]) -> int:
         if _ENDED.is_set():  # what broke on the way out is no bug
             return _fail(_STOPPED, 128 + signal.SIGTERM, debug)
         found = of_system(error) if isinstance(error, OSError) else None
-        if (known := found or of_text(str(error))) is not None:  # the system's; or an executor's, in a text of Spark's
+        # the system's; an executor's, in a text of Spark's; or what this machine lacks
+        if (known := found or of_text(str(error)) or of_machine(error)) is not None:
             return _fail(f"{known}\n  exit   {known.exit_code}", known.exit_code, debug)
         if hasattr(error, "show") and hasattr(error, "exit_code"):  # typer's own: a bad option or a missing one
             error.show()

@@ -7,6 +7,9 @@ import re
 
 _TOLD = re.compile(r"error\[([CDRG]\d{3})\] (.+)(?:\n  where  (.+))?(?:\n  hint   (.+))?")
 
+_NO_MODULE = re.compile(r"ModuleNotFoundError: No module named '([\w.]+)'")
+_PYTHONS = re.compile(r"\[PYTHON_VERSION_MISMATCH\] ?(.*?)(?:, PySpark|\n|$)")
+
 
 class LstmrecError(Exception):
     """An error with a stable code.
@@ -55,6 +58,29 @@ def of_system(error: OSError) -> ResourceError | None:
         return None
     hint = "what is committed is whole; make room" if error.errno in full else "what is committed is whole; give access"
     return ResourceError("R107", error.strerror or "no access", str(error.filename or ""), f"{hint}, then run again")
+
+
+def of_machine(error: Exception) -> ResourceError | None:
+    """What a machine lacks, where an error of Python's or of Spark's tells of it: a Java that Spark starts with (R011),
+    one Python everywhere (R012), a package here (R013) or where executors run (R014). None for other errors; a module
+    of our own that is not there is a bug."""
+    text, doctor = str(error), "lstmrec doctor says what is there"
+    if isinstance(error, ModuleNotFoundError):
+        package = (error.name or "").partition(".")[0]
+        if package in ("", "lstmrec"):
+            return None
+        return ResourceError("R013", f"package {package} is not installed", "this Python",
+                             f"scripts/setup.sh, or pip install with lstmrec's extras; {doctor}")  # fmt: skip
+    if "JAVA_GATEWAY_EXITED" in text:
+        return ResourceError("R011", "Spark does not start: there is no Java, or one that it cannot use",
+                             "what Java said stands above", f"point JAVA_HOME at a JDK 17 or 21; {doctor}")  # fmt: skip
+    if told := _PYTHONS.search(text):
+        return ResourceError("R012", f"executors run another Python: {told[1]}", "PYSPARK_PYTHON",
+                             "let it name the driver's version everywhere: scripts/pack_env.sh packs it")  # fmt: skip
+    if told := _NO_MODULE.search(text):
+        return ResourceError("R014", f"package {told[1].partition('.')[0]} is not installed where executors run",
+                             "PYSPARK_PYTHON", "scripts/pack_env.sh packs this environment for them")  # fmt: skip
+    return None
 
 
 class GateError(LstmrecError):

@@ -17,7 +17,7 @@ from pyspark.errors import PySparkException
 from lstmrec import versions
 from lstmrec.config.load import load
 from lstmrec.config.run import Config
-from lstmrec.contracts.errors import DataError, LstmrecError, ResourceError, of_system, of_text
+from lstmrec.contracts.errors import DataError, LstmrecError, ResourceError, of_machine, of_system, of_text
 from lstmrec.contracts.manifest import Manifest, digest
 from lstmrec.contracts.tables import Table
 from lstmrec.said import span
@@ -85,7 +85,7 @@ def done(job: Any, conf: Config) -> Manifest | None:
 
 def walk(job: Any, conf: Config, *, spark: Any = None, force: bool = False) -> Outcome:
     """Skip the job if it is done, else run it (in `spark`, or a session of its own). DataError D116 names a damaged
-    file of a table, ResourceError R108 says that a disk of Spark's is full."""
+    file of a table, ResourceError R108 says that a disk of Spark's is full, R011 to R014 what a machine lacks."""
     started = time.monotonic()
     already = None if force else done(job, conf)
     if already is not None:
@@ -105,12 +105,12 @@ def walk(job: Any, conf: Config, *, spark: Any = None, force: bool = False) -> O
 
 @contextmanager
 def _damage_named() -> Iterator[None]:
-    """What executors raise of ours arrives in a text of Spark's, and is raised again. Sources name their files
-    themselves (`store.source.readable`); what is left is a file of our own."""
+    """What executors raise of ours arrives in a text of Spark's, and is raised again; so is what a machine lacks.
+    Sources name their files themselves (`store.source.readable`); what is left is a file of our own."""
     try:
         yield
-    except (PySparkException, Py4JError) as error:
-        if (ours := of_text(str(error))) is not None:
+    except (PySparkException, Py4JError, ModuleNotFoundError) as error:
+        if (ours := of_text(str(error)) or of_machine(error)) is not None:
             raise ours from error
         if unread.is_full(error):
             raise ResourceError("R108", "no space left on a disk that Spark writes to", "spark.local.dir, or the root",

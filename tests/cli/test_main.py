@@ -61,6 +61,15 @@ def test_a_full_disk_and_a_missing_permission_are_no_bugs(verb, capsys, number):
     assert err.startswith(f"error[R107] {os.strerror(number)}\n  where  /lake/x\n  hint   what is committed is whole")
 
 
+def test_what_a_verb_lacks_is_no_bug(verb, capsys):
+    def act() -> None:
+        raise ModuleNotFoundError("No module named 'torch.nn'", name="torch.nn")
+
+    verb(act)
+    assert main.call(["act"]) == 4
+    assert capsys.readouterr().err.startswith("error[R013] package torch is not installed")
+
+
 def test_bugs_are_one_line_and_a_trace_on_demand(verb, capsys):
     def act() -> None:
         raise ZeroDivisionError("first\nsecond")

@@ -1,4 +1,8 @@
+import importlib
 import json
+import os
+import subprocess
+import sys
 import types
 from pathlib import Path
 from typing import Any
@@ -122,6 +126,56 @@ def test_what_an_executor_raises_of_ours_arrives_as_it_is(spark: Any, tmp_path: 
         door.walk(j, conf(tmp_path), spark=spark)
     assert caught.value.args == ("R709", "no room\tfor 'it'", "partition 3 · host a", "less memory a core")
     assert isinstance(caught.value.__cause__, PySparkException)
+
+
+def test_another_python_on_executors_is_no_bug(spark: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(spark.sparkContext, "pythonVer", "3.9")  # what workers hold theirs against
+    j = job()
+    j.SPARK = True
+    j.run = lambda session, _: session.range(3).mapInArrow(lambda batches: batches, "id bigint").collect()
+    with pytest.raises(ResourceError, match="R012") as caught:
+        door.walk(j, conf(tmp_path), spark=spark)
+    assert "3.9" in caught.value.what and "PYSPARK_PYTHON" in str(caught.value) and caught.value.exit_code == 4
+
+
+def test_a_package_that_is_missing_is_no_bug(spark: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
+                                             capsys: pytest.CaptureFixture[str]) -> None:  # fmt: skip
+    def lacking(batches: Any) -> Any:
+        import no_such_torch.nn  # type: ignore[import-not-found]
+
+        yield from (b for b in batches if no_such_torch)
+
+    j = job()
+    j.SPARK, j.run = True, lambda session, _: session.range(3).mapInArrow(lacking, "id bigint").collect()
+    with pytest.raises(ResourceError, match=r"R014.*no_such_torch is not installed where executors run"):
+        door.walk(j, conf(tmp_path), spark=spark)
+
+    monkeypatch.setitem(sys.modules, "torch", None)  # as where it is not installed
+    config = tmp_path / "c.yaml"
+    config.write_text(f'root: {tmp_path}/run\nas_of: "2020-01-01T00:00:00Z"\nclean: {{events: {{path: [e]}}}}\n')
+    j.SPARK, j.run = False, lambda *_: importlib.import_module("torch")
+    assert door.main(j, ["--config", str(config)]) == 4
+    assert "error[R013] package torch is not installed" in capsys.readouterr().err
+
+    j.run = lambda *_: importlib.import_module("lstmrec.no_such")  # of ours: a bug
+    with pytest.raises(ModuleNotFoundError):
+        door.walk(j, conf(tmp_path))
+
+
+@pytest.mark.parametrize("door_", [["-m", "lstmrec.cli.main", "run", "--only", "clean"], ["jobs/s1_clean.py"]])
+def test_java_that_is_missing_is_no_bug(tmp_path: Path, door_: list[str]) -> None:
+    (tmp_path / "e.csv").write_text("u,i,t\n1,2,3\n")
+    config, at = tmp_path / "c.yaml", Path(__file__).parents[2]
+    config.write_text(f'root: {tmp_path}/run\nas_of: "2020-01-01T00:00:00Z"\nclean: {{events: {{format: csv, '
+                      f'path: [{tmp_path}/e.csv], options: {{header: "true"}}}}}}\n')  # fmt: skip
+    env = {k: v for k, v in os.environ.items() if k != "SPARK_HOME"} | {
+        "JAVA_HOME": str(tmp_path / "none"), "PYTHONPATH": str(at)}  # fmt: skip
+    done = subprocess.run([sys.executable, *door_, "--config", str(config)], cwd=at, env=env, capture_output=True,
+                          text=True, timeout=120, check=False)  # fmt: skip
+    assert done.returncode == 4 and "error[R011]" in done.stderr and "JDK 17 or 21" in done.stderr
+    assert "Traceback" not in done.stderr
+    records = [json.loads(p.read_text())["error"] for p in tmp_path.glob("run/_runs/*/1_clean.json")]
+    assert records == (["R011"] if door_[0] == "-m" else [])
 
 
 def test_a_full_disk_of_sparks_is_no_bug(tmp_path: Path) -> None:
