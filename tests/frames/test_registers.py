@@ -66,6 +66,18 @@ def test_vectors_with_what_is_no_finite_number_are_missing(spark: Any) -> None:
         registers.conform_items(frame, ItemSource(path=["x"], vectors={"image": "item_id"}))
 
 
+def test_bytes_of_images_are_refused_by_name_and_never_opened(spark: Any) -> None:
+    """Whether they are an image, or a bomb that unpacks to gigabytes, nobody looks."""
+    frame = spark.createDataFrame(
+        [("a", bytearray(b"\x89PNG\r\n")), ("b", bytearray(b"no image"))], "id string, b binary"
+    )
+    with pytest.raises(ConfigError) as caught:
+        registers.conform_items(frame, ItemSource(path=["x"], item_id="id", vectors={"image": "b"}))
+    said = str(caught.value)
+    assert caught.value.code == "C308" and "binary is no array of numbers" in said
+    assert "clean.items.vectors.image" in said and "make the vector before" in said
+
+
 def test_rows_of_one_id_with_other_vectors_say_something_else(spark: Any) -> None:
     frame = spark.createDataFrame(
         [("a", [1.0]), ("a", [1.0]), ("a", [2.0]), ("a", None)], "item_id string, v array<float>"
