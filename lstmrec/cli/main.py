@@ -28,7 +28,7 @@ from lstmrec.cli.show import show_user
 from lstmrec.cli.similar import similar
 from lstmrec.cli.status import status
 from lstmrec.cli.tune import tune
-from lstmrec.contracts.errors import LstmrecError, of_machine, of_system, of_text
+from lstmrec.contracts.errors import LstmrecError, of_machine, of_system, of_text, text_of
 
 _ENDED = threading.Event()
 _STOPPED = "stopped; run again to go on from the last whole table"
@@ -76,12 +76,12 @@ def call(argv: list[str]) -> int:
             return _fail(_STOPPED, 128 + signal.SIGTERM, debug)
         found = of_system(error) if isinstance(error, OSError) else None
         # the system's; an executor's, in a text of Spark's; or what this machine lacks
-        if (known := found or of_text(str(error)) or of_machine(error)) is not None:
+        if (known := found or of_text(text_of(error)) or of_machine(error)) is not None:
             return _fail(f"{known}\n  exit   {known.exit_code}", known.exit_code, debug)
         if hasattr(error, "show") and hasattr(error, "exit_code"):  # typer's own: a bad option or a missing one
             error.show()
             return int(error.exit_code)
-        first = (str(error).strip() or "no message").splitlines()[0][:300]
+        first = (text_of(error).strip() or "no message").splitlines()[0][:300]
         text = f"error[B001] {type(error).__name__}: {first}"
         return _fail(text + ("" if debug else "\n  hint   --debug prints the trace; please report it"), 1, debug)
 

@@ -25,6 +25,8 @@ class Source(Section):
                                 "that nothing is inferred; null: as the files say")  # fmt: skip
     on_corrupt_file: Literal["stop", "quarantine"] = Field("stop", description="an empty or cut off Parquet or ORC "
                                                            "file: stop, or leave it out and count it")  # fmt: skip
+    success_file: bool = Field(False, description="a folder of path without `_SUCCESS`, which writers on Hadoop leave "
+                               "last, is an error")  # fmt: skip
     where: str | None = Field(None, description="SQL: only these source rows are the source")
 
     @model_validator(mode="after")

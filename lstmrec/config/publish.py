@@ -47,6 +47,8 @@ class CatalogConfig(Section):
 class PublishConfig(Section):
     """Limits of the gates: beyond one of them nothing is published, and what is live stays."""
 
+    max_quiet_days: float | None = Field(None, gt=0, description="days before as_of that must hold an event: a "
+                                         "feed that has stopped gives old lists; null: not asked")  # fmt: skip
     min_model_share: float = Field(0.0, ge=0, le=1, description="of served users, whose list the net made")
     max_drift: float | None = Field(None, gt=0, description="largest population stability index of s3's comparisons "
                                     "with training; null: above 0.25 is said, and stops nothing")  # fmt: skip

@@ -60,11 +60,19 @@ def of_system(error: OSError) -> ResourceError | None:
     return ResourceError("R107", error.strerror or "no access", str(error.filename or ""), f"{hint}, then run again")
 
 
+def text_of(error: Exception) -> str:
+    """What it says; nothing, where it is an error of Spark's whose JVM has gone: only there is the text known."""
+    try:
+        return str(error)
+    except Exception:
+        return ""
+
+
 def of_machine(error: Exception) -> ResourceError | None:
     """What a machine lacks, where an error of Python's or of Spark's tells of it: a Java that Spark starts with (R011),
     one Python everywhere (R012), a package here (R013) or where executors run (R014). None for other errors; a module
     of our own that is not there is a bug."""
-    text, doctor = str(error), "lstmrec doctor says what is there"
+    text, doctor = text_of(error), "lstmrec doctor says what is there"
     if isinstance(error, ModuleNotFoundError):
         package = (error.name or "").partition(".")[0]
         if package in ("", "lstmrec"):

@@ -17,14 +17,14 @@ from pyspark.errors import PySparkException
 from lstmrec import versions
 from lstmrec.config.load import load
 from lstmrec.config.run import Config
-from lstmrec.contracts.errors import DataError, LstmrecError, ResourceError, of_machine, of_system, of_text
+from lstmrec.contracts.errors import DataError, LstmrecError, ResourceError, of_machine, of_system, of_text, text_of
 from lstmrec.contracts.manifest import Manifest, digest
 from lstmrec.contracts.tables import Table
 from lstmrec.said import span
 from lstmrec.store import unread
 from lstmrec.store.commit import Ticket
 from lstmrec.store.observe import Observer
-from lstmrec.store.session import session, told
+from lstmrec.store.session import session, starved, told
 
 
 class Job(Protocol):
@@ -85,7 +85,8 @@ def done(job: Any, conf: Config) -> Manifest | None:
 
 def walk(job: Any, conf: Config, *, spark: Any = None, force: bool = False) -> Outcome:
     """Skip the job if it is done, else run it (in `spark`, or a session of its own). DataError D116 names a damaged
-    file of a table, ResourceError R108 says that a disk of Spark's is full, R011 to R014 what a machine lacks."""
+    file of a table, ResourceError R108 says that a disk of Spark's is full, R109 that its memory was too small, R011
+    to R014 what a machine lacks."""
     started = time.monotonic()
     already = None if force else done(job, conf)
     if already is not None:
@@ -109,8 +110,12 @@ def _damage_named() -> Iterator[None]:
     Sources name their files themselves (`store.source.readable`); what is left is a file of our own."""
     try:
         yield
-    except (PySparkException, Py4JError, ModuleNotFoundError) as error:
-        if (ours := of_text(str(error)) or of_machine(error)) is not None:
+    except (PySparkException, Py4JError, ModuleNotFoundError, ConnectionError) as error:
+        if starved(error):
+            raise ResourceError("R109", "Spark ran out of memory", "spark.driver.memory, spark.executor.memory",
+                                "what is committed is whole; give more (LSTMREC_DRIVER_MEMORY for `lstmrec run`), or "
+                                "look for lines of many MB in text sources") from error  # fmt: skip
+        if (ours := of_text(text_of(error)) or of_machine(error)) is not None:
             raise ours from error
         if unread.is_full(error):
             raise ResourceError("R108", "no space left on a disk that Spark writes to", "spark.local.dir, or the root",

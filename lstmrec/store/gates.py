@@ -5,13 +5,17 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
 from typing import Any, Literal
 
-from lstmrec import versions
+import pyarrow.dataset as ds
+
+from lstmrec import rows, versions
 from lstmrec.config.run import Config
 from lstmrec.config.score import RUNGS
 from lstmrec.contracts import tables
 from lstmrec.contracts.manifest import Manifest
+from lstmrec.frames.split import DAY_US
 from lstmrec.store.daily import judge
 
 #: Rungs of the ladder that the net itself filled.
@@ -46,9 +50,9 @@ def gates(conf: Config) -> list[Gate]:
     lists = versions.current(conf.root, tables.RECOMMENDATIONS)
     if conf.flow != "evaluate":
         own = [_judged_before(conf)] if conf.flow == "refit" else _judged_since(conf)
-        return [*_scored(conf, lists), *_by_the_net(conf, lists), _rejects(conf), *own]
-    return [*_scored(conf, lists), *_by_the_net(conf, lists), _rejects(conf), *_drift(conf), *_metrics(conf, lists),
-            *_fallen(conf)]  # fmt: skip
+        return [*_scored(conf, lists), *_by_the_net(conf, lists), *_quiet(conf), _rejects(conf), *own]
+    return [*_scored(conf, lists), *_by_the_net(conf, lists), *_quiet(conf), _rejects(conf), *_drift(conf),
+            *_metrics(conf, lists), *_fallen(conf)]  # fmt: skip
 
 
 def _scored(conf: Config, lists: Manifest) -> list[Gate]:
@@ -68,6 +72,19 @@ def _scored(conf: Config, lists: Manifest) -> list[Gate]:
                 out.append(Gate(f"users scored: {r.name}, {role}", "pass" if ok else "fail", f"{n:,}",
                                 f"{expected[role]:,}", "every user once" if ok else "users are missing"))  # fmt: skip
     return out
+
+
+def _quiet(conf: Config) -> list[Gate]:
+    """Whether anything has happened of late, where the config asks: of the newest rows on, until there is an event."""
+    days = conf.publish.max_quiet_days
+    if days is None:
+        return []
+    since = conf.as_of_us - round(days * DAY_US)
+    late = rows.batches(conf.root, versions.current(conf.root, tables.EVENTS), ["time"], ds.field("time") >= since)
+    ok = any(batch.num_rows for batch in late)
+    at = f"since {datetime.fromtimestamp(since // 1_000_000, UTC):%Y-%m-%dT%H:%M:%SZ}"
+    said = f"within {days:g} days of as_of" if ok else "has the feed stopped? see clean.events and as_of"
+    return [Gate("events of late", "pass" if ok else "fail", "some" if ok else "none", at, said)]
 
 
 def _rejects(conf: Config) -> Gate:

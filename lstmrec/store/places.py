@@ -56,6 +56,19 @@ def found(given: str, path: str, key: str) -> dict[str, Any]:
     return out
 
 
+def finished(given: str, path: str, key: str) -> None:
+    """DataError D313 for a folder without `_SUCCESS` behind a path or glob; files have none. A file system that fsspec
+    does not know is not asked."""
+    try:
+        fs, inner = place(path)
+    except (ImportError, ValueError):
+        return
+    for root in sorted(_glob(fs, inner)) if GLOB.search(inner) else [inner]:
+        if fs.isdir(root) and not fs.exists(f"{root.rstrip('/')}/_SUCCESS"):
+            raise DataError("D313", f"{root} has no _SUCCESS: its writer has not finished, or died", f"{key}.path · "
+                            f"{given}", f"write it again, or --set {key}.success_file=false")  # fmt: skip
+
+
 def place(path: str) -> tuple[Any, str]:
     """The file system of a path, and the path inside it. ValueError or ImportError where fsspec knows none."""
     fs, inner = fsspec.core.url_to_fs(re.sub(r"^s3[an]://", "s3://", path))

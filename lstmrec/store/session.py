@@ -4,6 +4,7 @@ properties set in code outrank spark-submit's flags, so master, memory and cores
 from __future__ import annotations
 
 import os
+import subprocess
 import sys
 import threading
 import time
@@ -11,9 +12,12 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from typing import Any
 
+from py4j.protocol import Py4JError, Py4JNetworkError  # type: ignore[import-untyped]  # it has no types
 from pyspark import SparkContext
 from pyspark.errors import PySparkAttributeError, PySparkNotImplementedError
 from pyspark.sql import SparkSession
+
+from lstmrec.contracts.errors import text_of
 
 #: What the results depend on, whether there are any, and what readers may count on; the rest is the submitter's.
 CORRECTNESS = {
@@ -35,6 +39,8 @@ CORRECTNESS = {
     # Rows that lie by user need not travel to be joined by user and place.
     "spark.sql.requireAllClusterKeysForCoPartition": "false",
 }
+
+_OUT_OF_MEMORY = 52  # org.apache.spark.util.SparkExitCode.OOM
 
 
 def configured(spark: SparkSession) -> dict[str, str | None]:
@@ -77,8 +83,14 @@ def told(spark: SparkSession, job: str, what: str = "") -> None:
 
 def apart(act: Callable[[], object], patience_s: float | None = None) -> None:
     """Do it in a thread of its own, which has a connection to the JVM of its own: a signal may have cut short the
-    answer that was under way on this one, and the next answer read from it is of another question (seen)."""
-    thread = threading.Thread(target=act, daemon=True)
+    answer that was under way on this one, and the next answer read from it is of another question (seen). Where the JVM
+    has gone there is nobody left to do it."""
+
+    def if_there() -> None:
+        with suppress(ConnectionError, Py4JNetworkError):
+            act()
+
+    thread = threading.Thread(target=if_there, daemon=True)
     thread.start()
     thread.join(patience_s)
 
@@ -97,6 +109,20 @@ def halt(job: str, patience_s: float = 10.0) -> None:
                 time.sleep(0.05)
 
     apart(cancel, patience_s)
+
+
+def starved(error: Exception, patience_s: float = 3.0) -> bool:
+    """Whether Spark had too little memory: its JVM or an executor's says so, or this process' own ends of it. One that
+    is dying answers anything, or nothing: it has `patience_s` to be gone."""
+    text = text_of(error)
+    if "OutOfMemoryError" in text or "Java heap space" in text:
+        return True
+    started: Any = getattr(SparkContext._gateway, "proc", None)
+    if started is None or not isinstance(error, Py4JError | ConnectionError):
+        return False
+    with suppress(subprocess.TimeoutExpired):
+        return bool(started.wait(patience_s) == _OUT_OF_MEMORY)
+    return False
 
 
 def parallelism(spark: SparkSession) -> int:

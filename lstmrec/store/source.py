@@ -23,7 +23,7 @@ from lstmrec.contracts.errors import ConfigError, DataError
 from lstmrec.contracts.manifest import digest
 from lstmrec.frames.names import CORRUPT
 from lstmrec.store import footers, unread
-from lstmrec.store.places import GLOB, PACKAGE, found, place, resolve
+from lstmrec.store.places import GLOB, PACKAGE, finished, found, place, resolve
 
 
 @dataclass(frozen=True)
@@ -44,13 +44,16 @@ def opened(spark: SparkSession, source: Source, key: str) -> Opened:
 
     Rows of CSV and JSON that do not parse come with their line in `_corrupt_record`. Parquet files of several schemas
     give every column of any of them. DataError D301 (nothing there), D302 (no data files), D303 (Spark cannot read
-    it), D306 and D309 (columns that do not go together), D307 (broken files, unless they are to be left out).
+    it), D306 and D309 (columns that do not go together), D307 (broken files, unless they are to be left out), D313 (a
+    folder that is not finished, where that is asked).
     """
     with readable(source, key, opening=True):
         if source.format == "table":
             return Opened(spark.table(source.path[0]))
         paths = [resolve(p, key) for p in source.path]
         listed = [found(given, path, key) for given, path in zip(source.path, paths, strict=True)]
+        for configured, path in zip(source.path, paths, strict=True) if source.success_file else ():
+            finished(configured, path, key)
         given = secret.resolved(source.options, f"{key}.options")
         options = dict(given)
         corrupt = _broken(source, paths, listed, key)

@@ -152,6 +152,23 @@ def test_sparks_own_disk_is_full(tmp_path: Path, record_property: Record) -> Non
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("form", ["json", "csv"])
+def test_a_line_of_100_mb_for_which_memory_does_not_do(tmp_path: Path, form: str) -> None:
+    lines = {"json": '{"user_id":"a","item_id":"b","time":"2019-01-01"}', "csv": "a,b,2019-01-01"}
+    (tmp_path / "e").write_text(f"{lines[form]}\n{'x' * 100_000_000}\n{lines[form]}\n")
+    config = tmp_path / "c.yaml"
+    config.write_text(
+        f'root: {tmp_path}/run\nas_of: "2020-01-01T00:00:00Z"\nclean: {{max_reject_share: 0.9, events: {{path: '
+        f'["{tmp_path}/e"], format: {form}, columns: "user_id string, item_id string, time string"}}}}\n'
+    )
+    env = os.environ | {"LSTMREC_DRIVER_MEMORY": "700m", "LSTMREC_SPARK_MASTER": "local[1]"}
+    command = [sys.executable, "-m", "lstmrec.cli.main", "run", "--config", str(config), "--only", "clean"]
+    ended = subprocess.run(command, env=env, text=True, capture_output=True, check=False)
+    assert ended.returncode == 4 and "error[R109] Spark ran out of memory" in ended.stderr, ended.stderr[-2000:]
+    assert "Traceback" not in ended.stderr and not versions.log(str(tmp_path / "run"), "events")
+
+
+@pytest.mark.slow
 def test_a_disk_that_is_full(tmp_path: Path, record_property: Record) -> None:
     """A small tmpfs with less and less room: an error, what was there stays, and with room again it ends the same."""
     write_all(tmp_path / "straight", rows=8, validation=4, phases=1, files=1)

@@ -190,6 +190,17 @@ def test_a_full_disk_of_sparks_is_no_bug(tmp_path: Path) -> None:
     assert caught.value.exit_code == 4 and "spark.local.dir" in caught.value.where
 
 
+def test_too_little_memory_for_spark_is_no_bug(tmp_path: Path) -> None:
+    j = job()
+
+    def run(*_: Any) -> Manifest:
+        raise PySparkException("Job aborted due to stage failure: java.lang.OutOfMemoryError: Java heap space")
+
+    j.run = run
+    with pytest.raises(ResourceError, match=r"R109.*out of memory"):
+        door.walk(j, conf(tmp_path))
+
+
 def test_a_job_submitted_alone_tells_machines_too(tmp_path: Path) -> None:
     config, log = tmp_path / "c.yaml", tmp_path / "log.jsonl"
     config.write_text(f'root: {tmp_path}/run\nas_of: "2020-01-01T00:00:00Z"\nclean: {{events: {{path: [e]}}}}\n')

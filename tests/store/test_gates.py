@@ -103,3 +103,18 @@ def test_figures_of_another_protocol_are_not_compared(tmp_path):
     publish.publish(conf)
     judged(tmp_path, "v2", 0.1, split={"by": "leave_last"})
     assert "NDCG@10 of model against what is live" not in levels(conf)
+
+
+def test_a_feed_that_has_stopped_publishes_nothing_where_that_is_asked(tmp_path):
+    conf = made.root(tmp_path)  # now is 2018-01-01
+    late = 1_514_764_800_000_000 - 2 * 86_400_000_000
+    rows = [{"user_id": "7", "item_id": "a", "time": late - n, "event_type": "x", "row_hash": 1} for n in (0, 10**12)]
+    made.put(tmp_path, tables.EVENTS, rows, version="v2", rows_in=2, facts={"rejected": {}})
+    assert "events of late" not in levels(conf)
+    assert levels(limits(conf, max_quiet_days=2))["events of late"] == "pass"
+    assert levels(limits(conf, max_quiet_days=1.9))["events of late"] == "fail"
+    # Of a day: its own rows, then those of the versions it goes on from.
+    made.put(tmp_path, tables.EVENTS, [rows[0] | {"user_id": "8", "time": late - 10**12}], version="v3", rows_in=3,
+             facts={"rejected": {}, "chain": ["v2"]})  # fmt: skip
+    assert levels(limits(conf, max_quiet_days=2))["events of late"] == "pass"
+    assert levels(limits(conf, max_quiet_days=1))["events of late"] == "fail"

@@ -118,6 +118,23 @@ def test_packages(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
             source.resolve(bad, "clean.events")
 
 
+def test_folders_that_are_not_finished_where_that_is_asked(spark: Any, tmp_path: Path) -> None:
+    for day in ("d=1", "d=2"):
+        written(tmp_path / "in" / day / "a.parquet")
+    (tmp_path / "in/d=1/_SUCCESS").touch()
+
+    def read(*paths: str, **more: Any) -> int:
+        events = config(tmp_path / "root", *(tmp_path / "in" / p for p in paths), **more).clean.events
+        return source.read_source(spark, events, "clean.events").count()
+
+    one = read("d=1", success_file=True)
+    assert one > 0 and read("d=?") == 2 * one
+    assert read("d=1", "d=2/a.parquet", success_file=True) == 2 * one  # a file is no folder
+    for paths, named in ((("d=?",), "d=2"), (("d=1", "d=2"), "d=2"), (("",), "in")):
+        with pytest.raises(DataError, match=f"D313.*{named} has no _SUCCESS"):
+            read(*paths, success_file=True)
+
+
 def test_fingerprints_follow_the_files(tmp_path: Path) -> None:
     path = written(tmp_path / "in/a.parquet")
     conf = config(tmp_path / "root", tmp_path / "in")
