@@ -92,6 +92,7 @@ class Config(Section):
         if self.sequence.history == "learn":
             asks.append("sequence.history: learn")
         asks += self.profile.needs_clock
+        asks += ["publish.max_quiet_days"] if self.publish.max_quiet_days else []
         for r in self.score.recommenders:
             if any(getattr(r, name, None) is not None for name in ("days", "half_life_days", "gap_hours")):
                 asks.append(f"score.recommenders: {r.name}")

@@ -102,6 +102,7 @@ def test_without_a_clock_nothing_may_ask_for_one() -> None:
         ({"sequence": {"objective": "next_days"}}, "next_days"),
         ({"sequence": {"history": "learn"}}, "learn"),
         ({"profile": {"features": ["tenure_days"]}}, "tenure_days"),
+        ({"publish": {"max_quiet_days": 3}}, "max_quiet_days"),
         ({"score": {"recommenders": [{"kind": "popularity", "days": 7}]}}, "popularity"),
     ):
         with pytest.raises(ConfigError) as caught:
