@@ -136,7 +136,14 @@ class Output(Section):
     recommenders: list[str] | None = Field(None, description="names of those whose lists are copied; null: all, and "
                                            "with variants of each served user the one to be shown")  # fmt: skip
     jsonl: str | None = Field(None, description="folder of JSON lines; each version gets one of its own in it")
+    parquet: str | None = Field(None, description="folder of plain Parquet; each version gets one of its own in it")
     jdbc: Jdbc | None = Field(None, description="table of a database; rows carry their version")
+
+    @model_validator(mode="after")
+    def _apart(self) -> Output:
+        if self.jsonl and self.parquet and self.jsonl.rstrip("/") == self.parquet.rstrip("/"):
+            raise ValueError(f"jsonl and parquet want folders of their own, not both {self.jsonl}")
+        return self
 
 
 class CandidatesConfig(Section):

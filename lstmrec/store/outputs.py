@@ -1,4 +1,4 @@
-"""Copies of committed lists for other systems: JSON lines and a database's table, by Spark's own writers.
+"""Copies of committed lists for other systems: JSON lines, Parquet and a database's table, by Spark's own writers.
 
 A version never changes, so a copy is made once: a marker in the run's root says that it is whole, and what a stopped
 run left half done is made again (a folder) or completed (a table, where no row is put in twice).
@@ -26,23 +26,25 @@ from lstmrec.store.read import read_version
 
 #: Classes of drivers by the name in the URL; of others `options.driver` tells.
 _DRIVERS = {"postgresql": "org.postgresql.Driver"}
+#: Copies that are a folder of files a version.
+_FOLDERS = ("jsonl", "parquet")
 KEY = ("version", "recommender", "role", "user_id")
 
 
 def owed(conf: Config, manifest: Manifest) -> list[str]:
-    """Which copies of a version the config asks for and nobody has finished: `jsonl`, `jdbc`."""
-    asked = {"jsonl": conf.score.output.jsonl, "jdbc": conf.score.output.jdbc}
+    """Which copies of a version the config asks for and nobody has finished: `jsonl`, `parquet`, `jdbc`."""
+    asked = {name: getattr(conf.score.output, name) for name in (*_FOLDERS, "jdbc")}
     return [name for name, to in asked.items() if to and not files.exists(_marker(conf, manifest, name))]
 
 
 def write(spark: SparkSession, conf: Config, manifest: Manifest) -> None:
-    """Make the copies that are owed. ConfigError C702, DataError D721, ResourceError R721: see `_jsonl`, `_jdbc`."""
+    """Make the copies that are owed. ConfigError C702, DataError D721, ResourceError R721: see `_jdbc`."""
     for name in owed(conf, manifest):
         o = conf.score.output
         lists = read_version(spark, conf.root, tables.RECOMMENDATIONS, manifest)
         rows = copied(lists, o, manifest.version, conf.variants is not None)
-        if name == "jsonl" and o.jsonl:
-            _jsonl(rows, o.jsonl, manifest.version)
+        if name in _FOLDERS:
+            _folder(rows, name, files.join(getattr(o, name), manifest.version))
         if name == "jdbc" and o.jdbc:
             _jdbc(spark, rows, o.jdbc, manifest.version)
         files.create(_marker(conf, manifest, name), b"{}")
@@ -64,16 +66,20 @@ def copied(lists: DataFrame, conf: Output, version: str, trial: bool = False) ->
 
 def _marker(conf: Config, manifest: Manifest, name: str) -> str:
     o = conf.score.output
-    to: Any = o.jsonl if name == "jsonl" else [o.jdbc.url, o.jdbc.table] if o.jdbc else None
+    to: Any = [o.jdbc.url, o.jdbc.table] if name == "jdbc" and o.jdbc else getattr(o, name)
     key = digest([name, to, o.explode, o.roles, o.recommenders])[:16]
     return files.join(conf.root, "_copies", manifest.version, f"{name}-{key}.json")
 
 
-def _jsonl(rows: DataFrame, place: str, version: str) -> None:
-    """PLACE/VERSION/*.json, a row a line. What lies there has no marker of ours: it is half done, and made again."""
-    mine = files.join(place, version)
-    files.remove(mine)
-    rows.write.mode("errorifexists").option("ignoreNullFields", "false").json(mine)
+def _folder(rows: DataFrame, name: str, place: str) -> None:
+    """PLACE/*.json, a row a line, or PLACE/*.parquet. What lies there has no marker of ours: it is half done, and made
+    again."""
+    files.remove(place)
+    writer = rows.write.mode("errorifexists")
+    if name == "parquet":
+        writer.parquet(place)
+    else:
+        writer.option("ignoreNullFields", "false").json(place)
 
 
 def _jdbc(spark: SparkSession, rows: DataFrame, to: Jdbc, version: str) -> None:

@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+import pyarrow.parquet as pq
 import pytest
 
 from lstmrec.config.load import validate
@@ -36,6 +37,21 @@ def test_json_lines_are_written_once(spark: Any, tmp_path: Path) -> None:
     assert sorted((place / manifest.version).glob("*.json")) == files
     long, _ = validate({**conf.model_dump(), "score": {"output": {"jsonl": str(place), "explode": True}}}), None
     assert outputs.owed(long, manifest) == ["jsonl"]
+
+
+def test_plain_parquet_is_what_any_reader_reads(spark: Any, tmp_path: Path) -> None:
+    place = tmp_path / "out"
+    with pytest.raises(ConfigError, match="folders of their own"):
+        world(tmp_path / "other", parquet=str(place), jsonl=f"{place}/")
+    conf, manifest = world(tmp_path / "root", parquet=str(place), jsonl=str(tmp_path / "lines"), explode=True)
+    outputs.write(spark, conf, manifest)
+    assert outputs.owed(conf, manifest) == []
+    found = pq.read_table(place / manifest.version, filters=[("user_id", "=", "u2"), ("recommender", "=", "model")])
+    assert found.column_names == ["version", "recommender", "role", "user_id", "reason", "history", "model", "as_of",
+                                  "item_id", "score", "rank"]  # fmt: skip
+    assert found.select(["item_id", "score", "rank"]).to_pylist() == [
+        {"item_id": "i2", "score": 1.5, "rank": 1}, {"item_id": "i3", "score": 0.5, "rank": 2}
+    ]  # fmt: skip
 
 
 def test_a_database_gets_each_row_once(spark: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
