@@ -19,6 +19,7 @@ from lstmrec import files, lookup, versions
 from lstmrec.cli import lock
 from lstmrec.contracts import tables
 from lstmrec.contracts.errors import ConfigError, DataError, ResourceError
+from lstmrec.store import places
 from lstmrec.training.arrow_feed import ArrowFeed
 from lstmrec.training.comm import Solo
 from lstmrec.training.loop import train
@@ -93,6 +94,20 @@ def test_create_is_only_where_nothing_is() -> None:
     assert files.names(f"{BUCKET}/none") == [] and files.whole_json(f"{BUCKET}/c/none") is None
     files.remove(f"{BUCKET}/c")
     assert not files.exists(f"{BUCKET}/c/x")
+
+
+def test_an_unfinished_folder_is_told_until_it_is_finished() -> None:
+    other = s3fs.S3FileSystem(skip_instance_cache=True)  # another process: what it writes is in no listing of ours
+    other.pipe_file("lake/days/1/a.parquet", b"x")
+    folders = (f"{BUCKET}/days/1", f"{BUCKET}/days/*", "s3a://lake/days/1/")
+    for path in folders:
+        with pytest.raises(DataError, match="D313"):
+            places.finished(path, path, "clean.events")
+    other.pipe_file("lake/days/1/_SUCCESS", b"")
+    for path in (*folders, f"{BUCKET}/days/1/a.parquet"):
+        places.finished(path, path, "clean.events")
+    with pytest.raises(ConfigError, match="C309"):
+        places.finished("abfs://y/z", "abfs://y/z", "clean.events")
 
 
 def test_of_two_writers_who_race_one_wins_each_time() -> None:

@@ -57,12 +57,14 @@ def found(given: str, path: str, key: str) -> dict[str, Any]:
 
 
 def finished(given: str, path: str, key: str) -> None:
-    """DataError D313 for a folder without `_SUCCESS` behind a path or glob; files have none. A file system that fsspec
-    does not know is not asked."""
+    """DataError D313 for a folder without `_SUCCESS` behind a path or glob; files have none. ConfigError C309 where
+    fsspec knows no such file system, so that nobody can look."""
     try:
         fs, inner = place(path)
-    except (ImportError, ValueError):
-        return
+    except (ImportError, ValueError) as error:
+        raise ConfigError("C309", f"cannot look for _SUCCESS in {given}: {error}", f"{key}.success_file",
+                          f"install what fsspec asks for, or --set {key}.success_file=false") from error  # fmt: skip
+    fs.invalidate_cache()  # what was not there a minute ago may be there now
     for root in sorted(_glob(fs, inner)) if GLOB.search(inner) else [inner]:
         if fs.isdir(root) and not fs.exists(f"{root.rstrip('/')}/_SUCCESS"):
             raise DataError("D313", f"{root} has no _SUCCESS: its writer has not finished, or died", f"{key}.path · "

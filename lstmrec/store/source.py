@@ -51,9 +51,10 @@ def opened(spark: SparkSession, source: Source, key: str) -> Opened:
         if source.format == "table":
             return Opened(spark.table(source.path[0]))
         paths = [resolve(p, key) for p in source.path]
-        listed = [found(given, path, key) for given, path in zip(source.path, paths, strict=True)]
+        # First: of a writer who finishes meanwhile all files are there.
         for configured, path in zip(source.path, paths, strict=True) if source.success_file else ():
             finished(configured, path, key)
+        listed = [found(given, path, key) for given, path in zip(source.path, paths, strict=True)]
         given = secret.resolved(source.options, f"{key}.options")
         options = dict(given)
         corrupt = _broken(source, paths, listed, key)
