@@ -39,10 +39,11 @@ from lstmrec.store.session import session
 
 ROOT = Path(__file__).resolve().parents[2]
 TABLES, NET = ("clean", "split", "normalise", "profile", "sequence"), ("train", "score", "evaluate")
-#: One process trains, and the model's lists of test alone are made and judged.
-SETTINGS = ("train.launch=solo", "train.reader=arrow", "train.ranks=1", "train.threads=1", "score.roles=[test]",
-            "score.recommenders=[{kind: model}]", "evaluate.probes=null", "evaluate.cold_items=false",
-            "evaluate.repeats=false", "evaluate.bootstrap=0", "evaluate.ips=null",
+#: One process trains, and the model's lists of test alone are made and judged. Of an earlier week all that came later
+#: is refused, as many rows as it may be.
+SETTINGS = ("clean.max_reject_share=1", "train.launch=solo", "train.reader=arrow", "train.ranks=1", "train.threads=1",
+            "score.roles=[test]", "score.recommenders=[{kind: model}]", "evaluate.probes=null",
+            "evaluate.cold_items=false", "evaluate.repeats=false", "evaluate.bootstrap=0", "evaluate.ips=null",
             "evaluate.baseline=model")  # fmt: skip
 Row = dict[str, Any]
 
