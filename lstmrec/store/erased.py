@@ -51,7 +51,8 @@ def sources(conf: Config) -> dict[str, str]:
     table = conf.erase.table
     if table is None:
         return {}
-    return {"source:erase": digest([fingerprint(conf.root, table, "erase.table"), table.model_dump(mode="json")])}
+    said = table.model_dump(mode="json", exclude={"success_file"})  # it changes no row: a run of before stays as it is
+    return {"source:erase": digest([fingerprint(conf.root, table, "erase.table"), said])}
 
 
 def asked(spark: SparkSession, conf: Config, desk: Desk | None = None) -> Gone:

@@ -16,7 +16,7 @@ from lstmrec.contracts import tables
 from lstmrec.contracts.errors import DataError
 from lstmrec.store import door
 from lstmrec.store.commit import Ticket
-from lstmrec.store.daily import fitted, links
+from lstmrec.store.daily import clean, fitted, links
 from lstmrec.store.prune import old
 from lstmrec.store.read import read
 from tests.daily import days
@@ -125,6 +125,16 @@ def test_a_day_made_again_is_skipped_and_an_older_one_goes_on_from_its_own_yeste
     assert walk(spark, again, "clean") == ["ok"]
     assert made(root, "events").fingerprint == last.fingerprint
     assert made(root, "events").facts["chain"] == last.facts["chain"]
+
+
+def test_keys_that_change_no_row_begin_no_chain(tmp_path: Path) -> None:
+    """Days of before they were there have no word of them, so none may be among the rules."""
+    conf = days.config(tmp_path / "root", tmp_path, days.FIRST + 1, flow="daily")
+    asked = conf.clean.events.model_copy(update={"success_file": True})
+    old = conf.clean.model_dump(mode="json")
+    del old["events"]["success_file"]
+    assert clean._rules(old) == clean._own(conf.clean) == clean._own(conf.clean.model_copy(update={"events": asked}))
+    assert clean._own(conf.clean.model_copy(update={"min_quantity": 2})) != clean._own(conf.clean)
 
 
 def test_late_events_are_taken_in_within_the_horizon_and_counted_beyond(spark: Any, two: Any, tmp_path: Path) -> None:

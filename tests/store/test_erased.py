@@ -13,7 +13,7 @@ from lstmrec.config.run import Config
 from lstmrec.contracts import tables
 from lstmrec.contracts.errors import DataError
 from lstmrec.jobs import clean
-from lstmrec.store import door
+from lstmrec.store import door, erased
 from tests.holding import holding
 
 ID = "u-gone"
@@ -30,6 +30,14 @@ def config(at: Path, **erase: Any) -> Config:
                "min_quantity": 1, "max_reject_share": 0.2, "core": {"items": 2, "users": 2},
                "fit_before": "all"}  # fmt: skip
     return validate({"root": str(at / "root"), "as_of": "2020-01-01T00:00:00Z", "clean": section, "erase": erase})
+
+
+def test_who_asks_whether_the_table_is_finished_erases_the_same(tmp_path: Path) -> None:
+    (tmp_path / "erase.csv").write_text("user_id\na\n")
+    table: dict[str, Any] = {"path": [str(tmp_path / "erase.csv")], "format": "csv"}
+    plain = erased.sources(config(tmp_path, table=table))
+    assert plain == erased.sources(config(tmp_path, table=table | {"success_file": True}))
+    assert plain != erased.sources(config(tmp_path, table=table | {"where": "_c0 <> 'a'"}))
 
 
 def test_they_are_counted_and_nowhere(spark: Any, tmp_path: Path) -> None:

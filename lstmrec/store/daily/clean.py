@@ -34,6 +34,8 @@ from lstmrec.store.work import Desk
 DAY_US = 86_400_000_000
 #: Rows without a time cannot be dated: those that are refused for it are counted against those of the day before.
 _UNDATED = ("malformed", "bad_timestamp", "no_order")
+#: Keys of clean.events that say where rows lie, or stop: none changes a row that is read.
+_WHERE = ("path", "options", "on_corrupt_file", "success_file")
 
 
 @dataclass(frozen=True)
@@ -211,7 +213,7 @@ def _rules(clean: Any) -> str:
     """What EVENTS are cleaned by: all of the section but where the sources lie and what is only said."""
     kept = {k: v for k, v in (clean or {}).items() if k not in ("items", "users", "max_reject_share", "fit_before")}
     if isinstance(kept.get("events"), dict):
-        kept["events"] = {k: v for k, v in kept["events"].items() if k not in ("path", "options", "on_corrupt_file")}
+        kept["events"] = {k: v for k, v in kept["events"].items() if k not in _WHERE}
     return digest(kept)
 
 
