@@ -98,14 +98,22 @@ def fitted(root: str, contract: Table, version: str) -> Manifest:
 
 def made_of(root: str, contract: Table, child: Manifest) -> Manifest:
     """The version of a table that another one was made of; DataError D841 where it is gone."""
-    wanted = child.parents.get(contract.name)
+    if (found := parent(root, contract, child)) is not None:
+        return found
+    raise DataError("D841", f"no version of {contract.name} is what {child.table} {child.version} was made of",
+                    files.join(root, contract.name), "restore it, or run again")  # fmt: skip
+
+
+def parent(root: str, contract: Table, child: Manifest) -> Manifest | None:
+    """The version of a table that another one was made of; None where it is gone, or there was none."""
+    if (wanted := child.parents.get(contract.name)) is None:
+        return None
     for version in reversed(log(root, contract.name)):
         if stands(root, contract.name, instead_of(root, contract, version)):
             found = fitted(root, contract, version)
             if found.fingerprint == wanted:
                 return found
-    raise DataError("D841", f"no version of {contract.name} is what {child.table} {child.version} was made of",
-                    files.join(root, contract.name), "restore it, or run again")  # fmt: skip
+    return None
 
 
 def find(root: str, contract: Table, skip_key: str) -> Manifest | None:

@@ -21,6 +21,7 @@ class Labels:
     """M labels, sorted by (row, at). at: place (0 = before any event, t + 1 = after event t); item: catalogue index.
 
     weight (M,) float64: the weights of one place sum to 1. size (P,): how many labels each labelled place has.
+    mass (P,) float64: what a place as a whole weighs; None: 1.
     """
 
     row: Tensor
@@ -28,11 +29,17 @@ class Labels:
     item: Tensor
     weight: Tensor
     size: Tensor
+    mass: Tensor | None = None
 
     @property
     def positions(self) -> int:
         """Number of labelled places."""
         return len(self.size)
+
+    @property
+    def total(self) -> float:
+        """What all places weigh."""
+        return float(self.positions if self.mass is None else self.mass.sum())
 
 
 @dataclass(frozen=True)
@@ -48,7 +55,7 @@ class _Line:
 
 def labels(
     batch: Batch, spec: NetSpec, sample: int, key: Key | None, half_life: float | None = None,
-    new: Tensor | None = None,
+    new: Tensor | None = None, power: float = 0.0,
 ) -> Labels:  # fmt: skip
     """The labels of a batch of train windows.
 
@@ -60,6 +67,7 @@ def labels(
     half_life (days): a place is labelled with probability 0.5 ** (age / half_life), by key, age counted from the train
     cut: in expectation that weighs places by recency, and it costs less instead of more. new (B,) bool: rows that
     `newcomers` has begun anew; whatever the age, and of group ends the first two: all would outweigh the other rows.
+    power: a place of m labels weighs m ** power: with 0 places are alike, with 1 labels.
     """
     line = _line(batch)
     if spec.objective == "next_item":
@@ -78,7 +86,8 @@ def labels(
         keep &= (recent if new is None else recent | new[:, None])[row, at]
     row, at, item = row[keep], at[keep], item[keep]
     place, count = torch.unique_consecutive(row * (batch.length + 1) + at, return_inverse=True, return_counts=True)[1:]
-    return Labels(row, at, item, count.double().reciprocal()[place], count)
+    size = count.double()
+    return Labels(row, at, item, size.reciprocal()[place], count, size.pow(power) if power else None)
 
 
 def _line(batch: Batch) -> _Line:

@@ -42,11 +42,8 @@ def vectors(root: str, bundle: Manifest) -> Manifest:
 
 def exported(root: str, bundle: Manifest, vectors: Manifest) -> None:
     """D714 as above, of the catalogue that the vectors were made from, where it is still there to tell."""
-    wanted = vectors.parents.get(tables.ENCODED_ITEMS.name)
-    for items in versions.newest(root, tables.ENCODED_ITEMS) if wanted else ():
-        if items.fingerprint == wanted:
-            over(root, bundle, items)
-            return
+    if (items := versions.parent(root, tables.ENCODED_ITEMS, vectors)) is not None:
+        over(root, bundle, items)
 
 
 def _said(root: str, bundle: Manifest) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
-from datetime import UTC, datetime
 from typing import Any, Literal
 
 import pyarrow.dataset as ds
@@ -13,6 +12,7 @@ import pyarrow.dataset as ds
 from lstmrec import rows, versions
 from lstmrec.config.run import Config
 from lstmrec.config.score import RUNGS
+from lstmrec.config.split import told
 from lstmrec.contracts import tables
 from lstmrec.contracts.manifest import Manifest
 from lstmrec.frames.split import DAY_US
@@ -82,9 +82,8 @@ def _quiet(conf: Config) -> list[Gate]:
     since = conf.as_of_us - round(days * DAY_US)
     late = rows.batches(conf.root, versions.current(conf.root, tables.EVENTS), ["time"], ds.field("time") >= since)
     ok = any(batch.num_rows for batch in late)
-    at = f"since {datetime.fromtimestamp(since // 1_000_000, UTC):%Y-%m-%dT%H:%M:%SZ}"
     said = f"within {days:g} days of as_of" if ok else "has the feed stopped? see clean.events and as_of"
-    return [Gate("events of late", "pass" if ok else "fail", "some" if ok else "none", at, said)]
+    return [Gate("events of late", "pass" if ok else "fail", "some" if ok else "none", f"since {told(since)}", said)]
 
 
 def _rejects(conf: Config) -> Gate:

@@ -43,7 +43,7 @@ def found(given: str, path: str, key: str) -> dict[str, Any]:
         fs, inner = place(path)
     except (ImportError, ValueError):
         return {}
-    roots = sorted(_glob(fs, inner)) if GLOB.search(inner) else [inner] if fs.exists(inner) else []
+    roots = _roots(fs, inner)
     if not roots:
         raise DataError("D301", f"nothing is at {given}", f"{key}.path", f"--set '{key}.path=[WHERE/IT/IS]'")
     out: dict[str, Any] = {}
@@ -65,7 +65,7 @@ def finished(given: str, path: str, key: str) -> None:
         raise ConfigError("C309", f"cannot look for _SUCCESS in {given}: {error}", f"{key}.success_file",
                           f"install what fsspec asks for, or --set {key}.success_file=false") from error  # fmt: skip
     fs.invalidate_cache()  # what was not there a minute ago may be there now
-    for root in sorted(_glob(fs, inner)) if GLOB.search(inner) else [inner]:
+    for root in _roots(fs, inner):
         if fs.isdir(root) and not fs.exists(f"{root.rstrip('/')}/_SUCCESS"):
             raise DataError("D313", f"{root} has no _SUCCESS: its writer has not finished, or died", f"{key}.path · "
                             f"{given}", f"write it again, or --set {key}.success_file=false")  # fmt: skip
@@ -75,6 +75,11 @@ def place(path: str) -> tuple[Any, str]:
     """The file system of a path, and the path inside it. ValueError or ImportError where fsspec knows none."""
     fs, inner = fsspec.core.url_to_fs(re.sub(r"^s3[an]://", "s3://", path))
     return fs, inner
+
+
+def _roots(fs: Any, inner: str) -> list[str]:
+    """Files and folders that are there behind a path or glob."""
+    return sorted(_glob(fs, inner)) if GLOB.search(inner) else [inner] if fs.exists(inner) else []
 
 
 def _glob(fs: Any, pattern: str) -> list[str]:

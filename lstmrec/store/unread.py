@@ -7,6 +7,8 @@ from itertools import takewhile
 from typing import NamedTuple
 from urllib.parse import unquote
 
+from lstmrec.contracts.errors import text_of
+
 _FILE = re.compile(r"\[FAILED_READ_FILE\.(\w+)\] Encountered error while reading file (.+?)\.\s+(.*)")
 
 
@@ -20,7 +22,7 @@ class Unread(NamedTuple):
 
 def file_of(error: Exception) -> Unread | None:
     """The file that an error of Spark's is about; None where it is about none."""
-    told = _FILE.search(str(error))
+    told = _FILE.search(text_of(error))
     if told is None:
         return None
     causes = _causes(_lines(error))
@@ -32,7 +34,7 @@ def file_of(error: Exception) -> Unread | None:
 
 def is_full(error: Exception) -> bool:
     """Whether a disk had no room, Spark's own for what it shuffles among them."""
-    return "No space left on device" in str(error)
+    return "No space left on device" in text_of(error)
 
 
 def cause(error: Exception) -> str:
@@ -43,7 +45,7 @@ def cause(error: Exception) -> str:
 
 
 def _lines(error: Exception) -> list[str]:
-    return [line for line in str(error).splitlines() if line.strip()] or [type(error).__name__]
+    return [line for line in text_of(error).splitlines() if line.strip()] or [type(error).__name__]
 
 
 def _causes(lines: list[str]) -> list[str]:
