@@ -19,7 +19,7 @@ from lstmrec.store.work import desk
 NEEDS = ()
 GIVES = (tables.REJECTS, tables.CORE, tables.ITEMS, tables.USERS, tables.EVENTS)
 SECTIONS = ("as_of", "clean")
-VERSION = 3
+VERSION = 4
 SPARK = True
 
 

@@ -12,7 +12,7 @@ from lstmrec.config.clean import CleanConfig, Source
 from lstmrec.config.run import Config
 from lstmrec.contracts.errors import DataError
 from lstmrec.contracts.tables import CHOSEN, EVENTS, Table
-from lstmrec.frames import clean, core, outliers, verdicts
+from lstmrec.frames import clean, core, outliers, repeats, verdicts
 from lstmrec.store import collect, iterate, layout
 from lstmrec.store.commit import Staged, Ticket, stage
 from lstmrec.store.source import readable
@@ -104,7 +104,8 @@ def settled(events: Judged, conf: Config, desk: Desk, known: Known | None = None
     """The verdict that wants the whole log: users set aside for their many events, then bots and the core.
 
     Both are rare, and neither reads the log where it is not asked for. What is fitted is a table, so that later events
-    can be judged by it without looking at the log again: `known` is what was fitted on an earlier day.
+    can be judged by it without looking at the log again: `known` is what was fitted on an earlier day. Sessions are
+    numbered among the events that stay: all that a later day knows of.
     """
     c, spark = conf.clean, events.frame.sparkSession
     before = known.before if known else core.fit_before_us(c, conf.split, conf.as_of_us)
@@ -128,6 +129,8 @@ def settled(events: Judged, conf: Config, desk: Desk, known: Known | None = None
         late = accepted.transform(core.refuse_outside(more.out)).where(F.col("_rejected")).drop("_rejected")
         late = desk.materialise(late, "outside").withColumn("_rejected", F.lit(True))
         stay = accepted.transform(core.inside(more.out))
+        if c.session_gap_minutes:
+            stay = stay.transform(repeats.with_sessions(c.session_gap_minutes))
         frame = stay.unionByName(refused).unionByName(late)
         events = replace(events, frame=frame, refused=_reasons(refused.unionByName(late)), accepted=stay)
     return events, fitted

@@ -3,7 +3,8 @@
     python scripts/bench/daily.py [--days 30] [--events 1000000] [--active 0.05] [--dir /tmp/lstmrec-daily] [--quick]
 
 `scripts/make_events.py` makes a log, and a second one whose events are handed out day by day: `--active` of the users,
-by hash, bring each day what they have there for it. A bundle is trained on the first log (one epoch: what it is worth
+by hash, bring each day a tenth of what they have there (those with little there often nothing: `active_share` is what
+came of it). A bundle is trained on the first log (one epoch: what it is worth
 plays no part). Then each day twice, in one session, from files to published lists: as the daily flow goes on from the
 day before (s1 to s4, s7 as an update, the judging of yesterday's lists, publish), and on a copy of the root without
 states, every table made from all events (`daily.whole`). Copies are hard links: no file is ever written twice.
@@ -49,6 +50,7 @@ from lstmrec.store.session import session  # noqa: E402
 
 DAY = 86_400
 BASE = 120  # days of the first log
+_PARTS = 10  # of a user's later events: one each time the user's turn comes
 Figures = dict[str, Any]
 
 
@@ -102,7 +104,7 @@ def hand_out(spark: SparkSession, later: Path, log: Path, day: int, args: argpar
     rows = spark.read.parquet(str(later / "events"))
     turn = F.pmod(F.xxhash64("user_id", F.lit("turn")), F.lit(10_000)) + F.lit(int(day * args.active * 10_000))
     mine = rows.where(F.pmod(turn, F.lit(10_000)) < int(args.active * 10_000)).where("user_id LIKE 'u%'")
-    mine = mine.where(F.pmod(F.xxhash64("event_id", "item_id"), F.lit(args.days)) == day - 1)
+    mine = mine.where(F.pmod(F.xxhash64("event_id", "item_id"), F.lit(_PARTS)) == day % _PARTS)
     at = START + (BASE + day - 1) * DAY + F.pmod("ts", F.lit(DAY))
     mine = mine.withColumns({"ts": at, "event_id": F.concat(F.lit(f"d{day}-"), "event_id")})
     place = log / "events" / f"day-{day:03d}"  # Spark leaves names with a leading _ or . alone: it is seen whole

@@ -17,6 +17,7 @@ START = 1_577_836_800  # 2020-01-01
 DAY = 86_400
 FIRST = 60  # the day that the bundle is trained on
 USERS, ITEMS = 24, 16
+HORIZON, CLICK = 3, 4  # days an event may be late; seconds within which a click is none
 _Row = tuple[int, str | None, str, int, str, int]  # the day it is delivered, then its columns
 
 
@@ -38,8 +39,11 @@ class Log:
             for day in sorted(draw.sample(range(FIRST), draw.randint(3, 14))):
                 for item in {draw.choice(loved) for _ in range(2)} | {draw.randrange(ITEMS)}:
                     self._add(day, f"u{u:02d}", item, day)
+        for u in range(USERS):  # an item each that nobody else takes: CORE refuses it, and the visit it was all of
+            self.rows.append((1, f"u{u:02d}", f"r{u:02d}", START - 5 * DAY, "view", 1))
         for day in range(FIRST, FIRST + days):
             self._day(day)
+            self._burst(day)
 
     def _day(self, day: int) -> None:
         """A few come back, one is new, one tells of the day before, one twice, two rows are broken."""
@@ -53,6 +57,11 @@ class Log:
         self.rows.append((day, *self.rows[-3][1:]))
         self.rows.append((day, None, "i01", START + day * DAY, "view", 1))
         self.rows.append((day, f"w{day}", "i01", START + day * DAY, "view", 0))
+
+    def _burst(self, day: int) -> None:
+        """One click in three, over the instant that the next day looks back to from here on."""
+        for second in (-2 * CLICK + 1, -CLICK + 1, 1):
+            self.rows.append((day, "u00", "i00", START + (day + 1 - HORIZON) * DAY + second, "view", 1))
 
     def _add(self, delivered: int, user: str, item: int, day: int) -> None:
         at = START + day * DAY + self.draw.randrange(DAY)
@@ -82,6 +91,7 @@ def config(root: Path, source: Path, day: int, **more: Any) -> Config:
                       "numeric": {"weight": "weight"}},
             "users": {"path": [str(source / "users.parquet")], "user_id": "who", "attributes": ["age"]},
             "min_quantity": 1, "max_reject_share": 0.5, "core": {"items": 2}, "session_gap_minutes": 60,
+            "double_click_s": CLICK,
         },
         "split": {"by": "time", "test_days": 7, "validation_days": 7},
         "normalise": {"price": True, "text_buckets": 0},

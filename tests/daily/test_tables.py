@@ -75,7 +75,7 @@ def test_only_who_moved_is_written(two: Any) -> None:
         assert day.facts["chain"] and not other.facts.get("chain"), name
         assert 0 < sum(f.rows for f in day.files) < day.rows_out / 2, name
         assert sum(f.rows for f in other.files) == other.rows_out, name
-    assert made(root, "events").facts["moved"] == made(root, "split").facts["moved"] == 6
+    assert made(root, "events").facts["moved"] == made(root, "split").facts["moved"] == 7
 
 
 def test_what_was_fitted_is_applied(two: Any) -> None:
@@ -135,6 +135,19 @@ def test_keys_that_change_no_row_begin_no_chain(tmp_path: Path) -> None:
     del old["events"]["success_file"]
     assert clean._rules(old) == clean._own(conf.clean) == clean._own(conf.clean.model_copy(update={"events": asked}))
     assert clean._own(conf.clean.model_copy(update={"min_quantity": 2})) != clean._own(conf.clean)
+
+
+def test_rules_that_look_at_more_than_is_known_make_every_day_from_all_events(two: Any, monkeypatch: Any) -> None:
+    root, _, source, _ = two
+    asked = [{}, {"consecutive_repeats": "reject"}, {"consecutive_repeats": "reject", "core": {}},
+             {"cancellations": "undo"}, {"unknown_items": "reject"}]  # fmt: skip
+    base, pinned = days.config(root, source, days.FIRST + 2, flow="daily"), fitted.of(str(root))
+    monkeypatch.setattr(clean, "_like", lambda *_: made(root, "events").facts["like"])  # the day before had them too
+    found = []
+    for one in asked:
+        rules = base.clean.model_validate(base.clean.model_dump() | one)
+        found.append(clean.yesterday(base.model_copy(update={"clean": rules}), pinned))
+    assert [f is not None for f in found] == [True, False, True, False, False]
 
 
 def test_late_events_are_taken_in_within_the_horizon_and_counted_beyond(spark: Any, two: Any, tmp_path: Path) -> None:

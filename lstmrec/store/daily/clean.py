@@ -20,7 +20,7 @@ from lstmrec.config.split import instant_us
 from lstmrec.contracts import tables
 from lstmrec.contracts.errors import DataError
 from lstmrec.contracts.manifest import Manifest, digest
-from lstmrec.frames import in_order, verdicts
+from lstmrec.frames import core, in_order, verdicts
 from lstmrec.store import collect, quarantine, sourced
 from lstmrec.store.commit import Ticket, commit
 from lstmrec.store.daily import fitted, links
@@ -32,6 +32,9 @@ from lstmrec.store.source import opened, readable
 from lstmrec.store.work import Desk
 
 DAY_US = 86_400_000_000
+#: Of a burst of clicks the first stays, and each is told by the one before: those before the instant that is looked
+#: back to are read once more from this long before, or from so many times `double_click_s`, and count for nothing else.
+_BURST_US, _BURSTS = 3_600_000_000, 100
 #: Rows without a time cannot be dated: those that are refused for it are counted against those of the day before.
 _UNDATED = ("malformed", "bad_timestamp", "no_order")
 #: Keys of clean.events that say where rows lie, or stop: none changes a row that is read.
@@ -60,8 +63,8 @@ def sources(conf: Config) -> dict[str, str]:
 def known(spark: SparkSession, conf: Config, pinned: Fitted, gone: Gone) -> Known:
     """CORE as the bundle's run fitted it."""
     before = pinned[tables.EVENTS].parents.get("fit_before", "None")
-    core = read_version(spark, conf.root, tables.CORE, pinned[tables.CORE])
-    return Known(gone.core(core), None if before == "None" else int(before))
+    rows = read_version(spark, conf.root, tables.CORE, pinned[tables.CORE])
+    return Known(gone.core(rows), None if before == "None" else int(before))
 
 
 def yesterday(conf: Config, pinned: Fitted) -> Yesterday | None:
@@ -69,6 +72,7 @@ def yesterday(conf: Config, pinned: Fitted) -> Yesterday | None:
     where a rule looks at rows that EVENTS has not, or at registers that change."""
     c = conf.clean
     looks_far = c.cancellations == "undo" or c.unique_event_id or "reject" in (c.unknown_items, c.unknown_users)
+    looks_far |= c.consecutive_repeats == "reject" and bool(core.asks(c))  # what CORE refused may lie between two
     if conf.daily.whole or not conf.has_clock or looks_far:
         return None
 
@@ -99,17 +103,19 @@ def extend(spark: SparkSession, conf: Config, t: Ticket, d: Desk, last: Yesterda
     items, users = sourced.register(spark, conf, d, "items"), sourced.register(spark, conf, d, "users", gone)
     source = opened(spark, c.events, "clean.events")
     rows, frame = sourced.conformed(source, conf)
-    undated = "(time IS NULL AND (_time IS NOT NULL OR position IS NULL))"
-    recent = sourced.happened(frame, conf).where(f"time > {last.since} OR {undated}")
+    burst = max(_BURST_US, _BURSTS * c.double_click_s * 1_000_000) if c.double_click_s else 0
+    undated, near = "(time IS NULL AND (_time IS NOT NULL OR position IS NULL))", f"time IS NULL OR time > {last.since}"
+    looked = sourced.happened(frame, conf).where(f"time > {last.since - burst} OR {undated}")
     with readable(c.events, "clean.events"):
-        left_out = gone.met(recent)
-        read, recent = collect.count(recent) - left_out, gone.without(recent)
-        judged = d.materialise(sourced.alone(recent, conf, items, users), "alone")
+        left_out = gone.met(looked.where(near))
+        read = collect.count(looked.where(near)) - left_out
+        judged = d.materialise(sourced.alone(gone.without(looked), conf, items, users), "alone")
+    looked, judged = judged, judged.where(near)
     before = gone.without(read_version(spark, conf.root, tables.EVENTS, last.events))
     who = d.materialise(judged.where("reject_reason IS NULL").select("user_id").distinct(), "who")
-    beside = d.materialise(_beside(judged, before, who), "beside")
+    beside = d.materialise(_beside(looked, before, who), "beside")
     verdict = verdicts.verdict(beside.transform(in_order.over_users(c, last.events.buckets or 1)), "events", True)
-    frame = d.materialise(verdict, "verdict", "_rejected")
+    frame = d.materialise(verdict.where(f"_old OR {near}"), "verdict", "_rejected")
     events, _ = quarantine.settled(_judged(frame, read, rows), conf, d, known(spark, conf, pinned, gone))
     fresh = events.frame.where("NOT _old")
     mine = replace(events, frame=fresh, refused=collect.counts(fresh.where("_rejected"), "reject_reason"))
