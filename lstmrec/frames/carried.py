@@ -23,19 +23,37 @@ def hashed(history: DataFrame) -> DataFrame:
 
 def digests(history: DataFrame, turned: DataFrame | None) -> DataFrame:
     """user_id, history (events), fed (the digest of them), first (the first event whose item was restated, null where
-    none was) of SPLIT rows. turned: see there; None: there are no states that items could have changed for."""
+    none was), near (false: see `gone_on`) of SPLIT rows. turned: see there; None: there are no states that items could
+    have changed for."""
     rows, index = hashed(history), F.lit(None).cast("int")
     if turned is not None:  # few items: the whole catalogue, looked up for each event, costs more than all else here
         other = F.broadcast(turned.where("restated").select("item_id", F.lit(True).alias("__restated")))
         rows, index = rows.join(other, "item_id", "left"), F.when(F.col("__restated"), F.col("index"))
     count = F.count(F.lit(1)).cast("int").alias("history")
-    return rows.groupBy("user_id").agg(count, F.sum("hash").alias("fed"), F.min(index).alias("first"))
+    found = rows.groupBy("user_id").agg(count, F.sum("hash").alias("fed"), F.min(index).alias("first"))
+    return found.withColumn("near", F.lit(False))
+
+
+def gone_on(moved: DataFrame, states: DataFrame, history: DataFrame, turned: DataFrame | None) -> DataFrame:
+    """`digests` of everybody, without a look at the events of who did not move: theirs are the states'. moved: SPLIT
+    rows, all they have, of users that moved since these (`near`: what there is to read of them is here). turned: None
+    where no item is restated; else `history`, all SPLIT rows, is asked who had one."""
+    mine = digests(moved, None).select("user_id", "history", "fed", F.lit(True).alias("near"))
+    stay = states.where("events > 0").join(mine.select("user_id"), "user_id", "left_anti")
+    stay = stay.select("user_id", F.col("events").alias("history"), "fed", F.lit(False).alias("near"))
+    all_ = mine.unionByName(stay)
+    if turned is None:
+        return all_.withColumn("first", F.lit(None).cast("int"))
+    other = F.broadcast(turned.where("restated").select("item_id"))
+    first = history.join(other, "item_id", "left_semi").groupBy("user_id").agg(F.min("index").alias("first"))
+    return all_.join(first, "user_id", "left")
 
 
 def standing(who: DataFrame, static: DataFrame, whom: DataFrame | None, states: DataFrame | None) -> DataFrame:
     """Of users due (`roles.users`, with digests): events, fed, static (digests: see USER_STATES), had (events that the
-    state holds), was (their digest), kind. ON: there are more events, and `read` sees whether they come after those.
-    GONE: a state of nobody due. static: ENCODED_USERS; whom: user_id, segment; states: USER_STATES.
+    state holds), was (their digest), kind, near (all their events are: see `gone_on`). ON: there are more events, and
+    `read` sees whether they come after those. GONE: a state of nobody due. static: ENCODED_USERS; whom: user_id,
+    segment; states: USER_STATES.
 
     Nobody's events are looked at: digests of whole histories are there already.
     """
@@ -44,7 +62,8 @@ def standing(who: DataFrame, static: DataFrame, whom: DataFrame | None, states: 
         whom, "user_id", "left"
     )  # fmt: skip
     from_ = F.xxhash64("static", F.coalesce("segment", F.lit(""))).alias("static")
-    people = people.select("user_id", F.col("history").alias("events"), "fed", from_, "first")
+    near = F.coalesce("near", F.lit(False)) | (F.col("history") == 0)
+    people = people.select("user_id", F.col("history").alias("events"), "fed", from_, "first", near.alias("near"))
     if states is None:
         people = people.drop("first")
         none = {"had": F.lit(0), "was": F.lit(0).cast("bigint"), "kind": F.lit(WHOLE)}
@@ -58,7 +77,7 @@ def standing(who: DataFrame, static: DataFrame, whom: DataFrame | None, states: 
     kind = F.when(F.col("events").isNull(), GONE).when(same, SAME)
     kind = kind.when(at_all & (F.col("events") > F.col("had")), ON).otherwise(WHOLE)
     had = F.when(kind == ON, F.col("had")).otherwise(0)
-    return all_.select("user_id", "events", "fed", "static", had.alias("had"), "was", kind.alias("kind"))
+    return all_.select("user_id", "events", "fed", "static", had.alias("had"), "was", kind.alias("kind"), "near")
 
 
 def few(rows: DataFrame, are: bool) -> DataFrame:

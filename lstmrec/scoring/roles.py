@@ -18,7 +18,7 @@ from lstmrec.frames.people import unnamed
 from lstmrec.scoring import reasons as why
 
 Rows = Callable[[DataFrame], list[Row]]
-Counted = Callable[[DataFrame], DataFrame]
+Counted = Callable[[DataFrame, str], DataFrame]
 Scored = dict[str, dict[str, int]]
 #: Why a user has this list: a rung of the ladder, or, of recommenders without one, the user's own history.
 REASONS = (*RUNGS, "history")
@@ -30,9 +30,9 @@ def history(split: DataFrame, role: str) -> DataFrame:
 
 
 def users(split: DataFrame, everybody: DataFrame, roles: Sequence[str], counted: Counted | None = None) -> DataFrame:
-    """role, user_id, history (events before the cut), and what else `counted` (rows of a history -> user_id, history
-    ...) says: the users of validation and test are those with an event of that role, those of serve every row of
-    USERS."""
+    """role, user_id, history (events before the cut), and what else `counted` (rows of a role's history, the role ->
+    user_id, history ...) says: the users of validation and test are those with an event of that role, those of serve
+    every row of USERS."""
     parts = []
     for role in roles:
         who = (
@@ -40,13 +40,13 @@ def users(split: DataFrame, everybody: DataFrame, roles: Sequence[str], counted:
             if role == "serve"
             else split.where(F.col("role") == role).select("user_id").distinct()
         )
-        past = (counted or _counted)(history(split, role))
+        past = (counted or _counted)(history(split, role), role)
         joined = who.join(past, "user_id", "left").fillna(0, [c for c in past.columns if c in ("history", "fed")])
         parts.append(joined.select(F.lit(role).alias("role"), *joined.columns))
     return reduce(DataFrame.unionByName, parts)
 
 
-def _counted(rows: DataFrame) -> DataFrame:
+def _counted(rows: DataFrame, _: str) -> DataFrame:
     return rows.groupBy("user_id").agg(F.count(F.lit(1)).cast("int").alias("history"))
 
 

@@ -32,6 +32,8 @@ class Kept(Protocol):
 
     @property
     def turned(self) -> DataFrame | None: ...
+    @property
+    def since(self) -> DataFrame | None: ...
     def before(self) -> DataFrame | None: ...
     def extend(self, moved: DataFrame, item_vectors: str, told: Mapping[str, int]) -> DataFrame: ...
 
@@ -65,18 +67,19 @@ class States:
         if before is not None:
             standing = self.materialise(standing, f"{name}-standing")
             kinds = self._counted(standing, "kind")
+            history = self._near(standing, history)
         forgotten = {carried.GONE: kinds[carried.GONE]} if kinds.get(carried.GONE) else {}
         stay, same = kinds.get(carried.SAME, 0), F.col("kind") == carried.SAME
         few = stay > _FEW * (sum(kinds.values()) - stay)
         moved = standing.where(~same & (F.col("kind") != carried.GONE))
-        delta, told = self._moved(name, moved, history, before, few)
+        delta, told = self._moved(name, moved.drop("near"), history, before, few)
         if before is not None and stay:
             others, those = (standing.where(kind).select("user_id") for kind in (~same, same))
             own = before.join(F.broadcast(others), "user_id", "left_anti") if few else before.join(
                 those, "user_id", "left_semi"
             )  # fmt: skip
             told[carried.SAME] = stay
-            for part in self._stayed(name, own, history, told):
+            for part in self._stayed(name, own, past, told):
                 delta = delta.unionByName(part)
         return self._served(self.before.extend(delta, self.options.items, told | forgotten) if keep else delta)
 
@@ -87,6 +90,11 @@ class States:
         people = self.static.select("user_id", F.exists("static", lambda x: x > 1).alias("one"))
         known = F.coalesce("one", F.lit(False)).alias("known")
         return who.select("user_id").join(people, "user_id", "left").select("user_id", known)
+
+    def _near(self, standing: DataFrame, history: DataFrame) -> DataFrame:
+        """Where to read the events of users that moved: among those of the last days where all are there."""
+        others = standing.where(F.col("kind").isin(carried.WHOLE, carried.ON) & ~F.col("near")).limit(1)
+        return history if self.before.since is None or self.rows(others) else self.before.since
 
     def _moved(self, name: str, moved: DataFrame, history: DataFrame, before: DataFrame | None, few: bool
                ) -> tuple[DataFrame, dict[str, int]]:  # fmt: skip

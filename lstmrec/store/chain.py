@@ -17,6 +17,7 @@ from lstmrec.contracts.tables import Table
 from lstmrec.frames import carried
 from lstmrec.store import collect
 from lstmrec.store.commit import Ticket, commit
+from lstmrec.store.daily import links
 from lstmrec.store.read import read_version
 
 
@@ -51,13 +52,18 @@ def read(spark: SparkSession, root: str, contract: Table, manifest: Manifest) ->
 @dataclass(frozen=True)
 class States:
     """USER_STATES as a run sees them. last: the version it goes on from (none: it begins a chain). turned: how items
-    changed since (none: no version). like: facts of the bundle and the config that the states hold for. longest:
-    deltas, before all rows are written anew."""
+    changed since (none: no version); restated: whether it has such (`carried.turned`). split: version of SPLIT that
+    the new ones are made from; since: all SPLIT rows of users that moved since the last ones (none: it is not known who
+    did). like: facts of the bundle and the config that the states hold for. longest: deltas, before all rows are
+    written anew."""
 
     spark: SparkSession
     ticket: Ticket
     last: Manifest | None
     turned: DataFrame | None
+    restated: bool
+    split: str
+    since: DataFrame | None
     like: Mapping[str, Any]
     longest: int
 
@@ -65,9 +71,12 @@ class States:
         """All rows of the last run."""
         return None if self.last is None else read(self.spark, self.ticket.root, tables.USER_STATES, self.last)
 
-    def digests(self, history: DataFrame) -> DataFrame:
-        """`carried.digests`, for these states."""
-        return carried.digests(history, self.turned)
+    def digests(self, history: DataFrame, role: str) -> DataFrame:
+        """`carried.digests` of a role's history, for these states: those of role serve."""
+        before = self.before()
+        if role != "serve" or before is None or self.since is None:
+            return carried.digests(history, self.turned)
+        return carried.gone_on(self.since, before, history, self.turned if self.restated else None)
 
     def extend(self, moved: DataFrame, item_vectors: str, told: Mapping[str, int]) -> DataFrame:
         """Commit what moved: as a delta, or, where the chain grew too long, with all other rows as a new base. Returns
@@ -83,7 +92,7 @@ class States:
                 moved
             )
             chain = []
-        facts = {**self.like, "item_vectors": item_vectors, "chain": chain, "users": dict(told)}
+        facts = {**self.like, "item_vectors": item_vectors, "split": self.split, "chain": chain, "users": dict(told)}
         return read(self.spark, t.root, contract, commit(moved, t, contract, facts=facts, keys=False,
                                                   different=("state", "query")))  # fmt: skip
 
@@ -97,9 +106,12 @@ def states(spark: SparkSession, t: Ticket, conf: Config, vocabulary: DataFrame, 
     like |= {"types": digest(sorted([str(r["value"]), int(r["id"])] for r in words))}
     like |= {"k": conf.score.k, "margin": conf.score.margin, "batch": conf.score.batch}
     last = newest(t.root, tables.USER_STATES, like) if conf.score.mode == "update" else None
-    turned = None
+    turned, restated, since, split = None, False, None, versions.current(t.root, tables.SPLIT)
     if last is not None:
         then = versions.load(t.root, tables.ITEM_VECTORS, last.facts["item_vectors"])
         was, now = (read_version(spark, t.root, tables.ITEM_VECTORS, m) for m in (then, vectors))
         turned = materialise(carried.turned(was, now), "items-turned")
-    return States(spark, t, last, turned, like, conf.score.compact)
+        restated = not collect.empty(turned.where("restated"))
+        since = links.since(spark, t.root, tables.SPLIT, split, last.facts.get("split", ""))
+        since = None if since is None else since.where(F.col("role").isin(*tables.HISTORY["serve"]))
+    return States(spark, t, last, turned, restated, split.version, since, like, conf.score.compact)

@@ -35,7 +35,8 @@ def test_where_a_user_stands(spark: Any) -> None:
     now = {"same": (3, 7, None), "more": (4, 9, None), "other": (3, 8, None), "less": (2, 7, None), "new": (1, 7, None),
            "restated": (4, 9, 2), "later": (4, 9, 3), "moved house": (3, 7, None), "still": (3, 7, 1)}  # fmt: skip
     who = spark.createDataFrame(
-        [(u, *rest) for u, rest in now.items()], "user_id string, history int, fed bigint, first int"
+        [(u, *rest, u == "more") for u, rest in now.items()],
+        "user_id string, history int, fed bigint, first int, near boolean",
     )
     static = spark.createDataFrame([(u, [1]) for u in now], "user_id string, static array<int>")
     digest = carried.standing(who, static, None, None).first()["static"]
@@ -48,3 +49,20 @@ def test_where_a_user_stands(spark: Any) -> None:
         "same": (carried.SAME, 0), "more": (carried.ON, 3), "later": (carried.ON, 3), "gone": (carried.GONE, 0),
         **dict.fromkeys(("other", "less", "new", "restated", "moved house", "still"), whole),
     }  # fmt: skip
+
+
+def test_who_did_not_move_has_the_digests_of_the_state(spark: Any) -> None:
+    before = {"stays": "abc", "moves": "ab", "had x": "bxx"}
+    now = {**before, "moves": "abx", "new": "c"}
+    empty = [("nobody", 0, 0, 0)]
+    known = [(r["user_id"], r["history"], r["fed"], 0) for r in carried.digests(history(spark, before), None).collect()]
+    states = spark.createDataFrame(known + empty, STATES)
+    turned = spark.createDataFrame([("x", True), ("a", False)], "item_id string, restated boolean")
+    everything, moved = history(spark, now), history(spark, {u: now[u] for u in ("moves", "new")})
+    for asked in (turned, None):
+        found = carried.gone_on(moved, states, everything, asked).collect()
+        plain = carried.digests(everything, asked).collect()
+        assert sorted((r["user_id"], r["history"], r["fed"], r["first"]) for r in found) == sorted(
+            (r["user_id"], r["history"], r["fed"], r["first"]) for r in plain
+        )
+        assert {r["user_id"] for r in found if r["near"]} == {"moves", "new"}

@@ -27,6 +27,7 @@ class Shop:
         self.banned: list[str] = []
         self.static: dict[str, list[int]] = {}
         self.events: dict[str, list[tuple[int, str, str]]] = {}
+        self.chains: dict[Path, tuple[list[str], dict[str, list[Any]]]] = {}  # versions of SPLIT, and what they say
         for _ in range(6):
             self._item()
         for _ in range(users):
@@ -55,8 +56,8 @@ class Shop:
         if draw.random() < 0.4:
             self.banned = draw.sample(sorted(r["item_id"] for r in self._items()), draw.randrange(4))
 
-    def write(self, root: Path) -> None:
-        """Today's tables, `head` moved on to them."""
+    def write(self, root: Path, chained: bool = False) -> None:
+        """Today's tables, `head` moved on to them. chained: of SPLIT what moved alone, unless somebody has gone."""
         version = f"{self.day:012d}-00000000"
         items = self._items()
         if self.day == 0:
@@ -75,8 +76,14 @@ class Shop:
             tables.ENCODED_USERS: [{"user_id": u, "static": s} for u, s in self.static.items()],
             tables.CUTS: [{"role": r, "time": 10**15, "rule": "", "users": 0, "events": 0} for r in tables.ROLES],
         }  # fmt: skip
+        chain, before = self.chains.get(root, ([], {}))
+        chain = chain if chained and before.keys() <= bought.keys() else []
+        if chain:
+            made[tables.SPLIT] = [row for row in split if bought[row["user_id"]] != before.get(row["user_id"])]
+        self.chains[root] = ([*chain, version], bought)
         for table, rows in made.items():
-            bundles.seal(root, table, rows, version, fingerprint=f"{self.day}:{table.name}")
+            facts = {"chain": chain} if table == tables.SPLIT else {}
+            bundles.seal(root, table, rows, version, fingerprint=f"{self.day}:{table.name}", facts=facts)
 
     def config(self, root: Path, **score: Any) -> Config:
         return validate({

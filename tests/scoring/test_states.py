@@ -10,6 +10,7 @@ import pytest
 
 from lstmrec import versions
 from lstmrec.contracts import tables
+from lstmrec.frames import carried
 from lstmrec.jobs import score
 from lstmrec.scoring import states
 from lstmrec.store.read import read
@@ -29,22 +30,35 @@ def lists(spark: Any, root: Path) -> dict[str, Any]:
 
 def test_an_update_is_a_run_over_whole_histories(spark: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(states, "_MANY", 1.0)  # a few items are a quarter of this catalogue
-    shop, done = Shop(1), Counter[str]()
-    for _ in range(2):
-        shop.write(tmp_path)
+    shop, done, looked = Shop(3), Counter[str](), list[set[str]]()
+    plain = carried.read
+
+    def read_(moved: Any, history: Any, *rest: Any) -> Any:
+        """Of which day's versions of SPLIT events are read."""
+        found = [path.split("/split/")[1].split("-")[0] for path in history.inputFiles() if "/split/" in path]
+        looked.append({day.lstrip("0") or "0" for day in found})
+        return plain(moved, history, *rest)
+
+    monkeypatch.setattr(carried, "read", read_)
+    for _ in range(3):
+        shop.write(tmp_path, chained=True)
         score.run(spark, shop.config(tmp_path, mode="update"))
         shop.tomorrow()
     # An item that people had is another now, and of one's list there is too little left: it is made again, without all
     # that was had.
     listed = lists(spark, tmp_path)
     shop.banned = [i["item_id"] for i in listed[max(listed, key=lambda u: (listed[u][2], u))][0]]
+    written = shop.chains[tmp_path][1]
+    stays = next(user for user, events in shop.events.items() if events and sorted(events) == written.get(user))
+    shop.static[stays] = [4 - shop.static[stays][0], 3]  # one who did not come back moves house
     moved = next(item for events in shop.events.values() for _, item, _ in events if item in shop.cold)
     shop.cold[moved] |= {"tags": [3], "text": [4, 5], "numeric": [0.5] * 3}
-    shop.write(tmp_path)
+    shop.write(tmp_path, chained=True)
     score.run(spark, shop.config(tmp_path, mode="update"))
     updated = lists(spark, tmp_path)
     done.update(versions.current(str(tmp_path), tables.USER_STATES).facts["users"])
     assert done["same"] > done["on"] > 0 and done["whole"] > 0 and done["kept"] + done["moved"] > 0 < done["spent"]
+    assert looked == [{"0"}, {"1"}, {"2"}, {"0", "1", "2", "3"}]  # all there is of who moved house
     score.run(spark, shop.config(tmp_path, mode="carry"))
     assert lists(spark, tmp_path) == updated and len(updated) == len(shop.events)
 
@@ -53,12 +67,12 @@ def test_an_update_is_a_run_over_whole_histories(spark: Any, tmp_path: Path, mon
 @pytest.mark.timeout(7200)
 def test_fifty_days(spark: Any, tmp_path: Path) -> None:
     shop, done = Shop(2), Counter[str]()
-    carried, whole = tmp_path / "carried", tmp_path / "whole"
+    kept, whole = tmp_path / "kept", tmp_path / "whole"
     for day in range(51):
-        for root, mode in ((carried, "update"), (whole, "carry")):
-            shop.write(root)
+        for root, mode in ((kept, "update"), (whole, "carry")):
+            shop.write(root, chained=mode == "update" and day % 9 > 0)
             score.run(spark, shop.config(root, mode=mode))
-        assert lists(spark, carried) == lists(spark, whole), f"day {day}"
-        done.update(versions.current(str(carried), tables.USER_STATES).facts["users"])
+        assert lists(spark, kept) == lists(spark, whole), f"day {day}"
+        done.update(versions.current(str(kept), tables.USER_STATES).facts["users"])
         shop.tomorrow()
     assert min(done[what] for what in ("same", "on", "whole", "kept", "moved", "spent")) > 0

@@ -28,7 +28,8 @@ def states(spark: Any, root: Path, day: int, longest: int, types: tuple[str, ...
                      "score": {"mode": mode, "roles": ["serve"], "compact": longest, **score}})  # fmt: skip
     vocabulary = spark.createDataFrame(words, tables.VOCABULARY.ddl)
     if not (root / "item_vectors").exists():
-        bundles.seal(root, tables.ITEM_VECTORS, [])
+        for table in (tables.ITEM_VECTORS, tables.SPLIT):
+            bundles.seal(root, table, [])
     vectors = versions.load(str(root), tables.ITEM_VECTORS, bundles.VERSION)
     return chain.states(spark, t, conf, vocabulary, vectors, lambda frame, _: frame, bundle="b")
 

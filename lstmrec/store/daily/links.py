@@ -51,6 +51,18 @@ def moved(spark: SparkSession, root: str, contract: Table, now: Manifest, since:
     return found.distinct()
 
 
+def since(spark: SparkSession, root: str, contract: Table, now: Manifest, then: str) -> DataFrame | None:
+    """All rows that those have now who moved after version `then`; None where `now` does not go on from there."""
+    chain = [*now.facts.get("chain", ()), now.version]
+    if then not in chain:
+        return None
+    later = chain[chain.index(then) + 1 :]
+    if not later:
+        return spark.createDataFrame([], contract.ddl)
+    newest = versions.load(root, contract, later[-1])
+    return read_version(spark, root, contract, Manifest(**{**vars(newest), "facts": {"chain": later[:-1]}}))
+
+
 def extend(spark: SparkSession, t: Ticket, contract: Table, last: Manifest, users: DataFrame, rows: DataFrame,
            longest: int, *, facts: Mapping[str, Any], rows_in: int | None = None, rows_rejected: int = 0
            ) -> Manifest:  # fmt: skip
