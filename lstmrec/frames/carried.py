@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
@@ -34,18 +36,22 @@ def digests(history: DataFrame, turned: DataFrame | None) -> DataFrame:
     return found.withColumn("near", F.lit(False))
 
 
-def gone_on(moved: DataFrame, states: DataFrame, history: DataFrame, turned: DataFrame | None) -> DataFrame:
+def gone_on(moved: DataFrame, states: DataFrame, history: DataFrame, restated: DataFrame | Sequence[str]) -> DataFrame:
     """`digests` of everybody, without a look at the events of who did not move: theirs are the states'. moved: SPLIT
-    rows, all they have, of users that moved since these (`near`: what there is to read of them is here). turned: None
-    where no item is restated; else `history`, all SPLIT rows, is asked who had one."""
+    rows, all they have, of users that moved since these (`near`: what there is to read of them is here). restated:
+    items that are, of which `history`, all SPLIT rows, is asked who had one: a frame, or a few ids, which Spark looks
+    for where it reads, before rows are put together."""
     mine = digests(moved, None).select("user_id", "history", "fed", F.lit(True).alias("near"))
     stay = states.where("events > 0").join(mine.select("user_id"), "user_id", "left_anti")
     stay = stay.select("user_id", F.col("events").alias("history"), "fed", F.lit(False).alias("near"))
     all_ = mine.unionByName(stay)
-    if turned is None:
+    if isinstance(restated, DataFrame):
+        had = history.join(F.broadcast(restated.select("item_id")), "item_id", "left_semi")
+    elif restated:
+        had = history.where(F.col("item_id").isin(list(restated)))
+    else:
         return all_.withColumn("first", F.lit(None).cast("int"))
-    other = F.broadcast(turned.where("restated").select("item_id"))
-    first = history.join(other, "item_id", "left_semi").groupBy("user_id").agg(F.min("index").alias("first"))
+    first = had.groupBy("user_id").agg(F.min("index").alias("first"))
     return all_.join(first, "user_id", "left")
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,6 +19,9 @@ from lstmrec.store import collect
 from lstmrec.store.commit import Ticket, commit
 from lstmrec.store.daily import links
 from lstmrec.store.read import read_version
+
+#: Restated items that are looked for by their ids.
+_FEW = 1000
 
 
 def newest(root: str, contract: Table, like: Mapping[str, Any]) -> Manifest | None:
@@ -52,16 +55,16 @@ def read(spark: SparkSession, root: str, contract: Table, manifest: Manifest) ->
 @dataclass(frozen=True)
 class States:
     """USER_STATES as a run sees them. last: the version it goes on from (none: it begins a chain). turned: how items
-    changed since (none: no version); restated: whether it has such (`carried.turned`). split: version of SPLIT that
-    the new ones are made from; since: all SPLIT rows of users that moved since the last ones (none: it is not known who
-    did). like: facts of the bundle and the config that the states hold for. longest: deltas, before all rows are
-    written anew."""
+    changed since (none: no version); restated: those that are (`carried.turned`), as ids where they are few. split:
+    version of SPLIT that the new ones are made from; since: all SPLIT rows of users that moved since the last ones
+    (none: it is not known who did). like: facts of the bundle and the config that the states hold for. longest: deltas,
+    before all rows are written anew."""
 
     spark: SparkSession
     ticket: Ticket
     last: Manifest | None
     turned: DataFrame | None
-    restated: bool
+    restated: DataFrame | Sequence[str]
     split: str
     since: DataFrame | None
     like: Mapping[str, Any]
@@ -76,7 +79,7 @@ class States:
         before = self.before()
         if role != "serve" or before is None or self.since is None:
             return carried.digests(history, self.turned)
-        return carried.gone_on(self.since, before, history, self.turned if self.restated else None)
+        return carried.gone_on(self.since, before, history, self.restated)
 
     def extend(self, moved: DataFrame, item_vectors: str, told: Mapping[str, int]) -> DataFrame:
         """Commit what moved: as a delta, or, where the chain grew too long, with all other rows as a new base. Returns
@@ -106,12 +109,15 @@ def states(spark: SparkSession, t: Ticket, conf: Config, vocabulary: DataFrame, 
     like |= {"types": digest(sorted([str(r["value"]), int(r["id"])] for r in words))}
     like |= {"k": conf.score.k, "margin": conf.score.margin, "batch": conf.score.batch}
     last = newest(t.root, tables.USER_STATES, like) if conf.score.mode == "update" else None
-    turned, restated, since, split = None, False, None, versions.current(t.root, tables.SPLIT)
+    turned, since, split = None, None, versions.current(t.root, tables.SPLIT)
+    restated: DataFrame | Sequence[str] = ()
     if last is not None:
         then = versions.load(t.root, tables.ITEM_VECTORS, last.facts["item_vectors"])
         was, now = (read_version(spark, t.root, tables.ITEM_VECTORS, m) for m in (then, vectors))
         turned = materialise(carried.turned(was, now), "items-turned")
-        restated = not collect.empty(turned.where("restated"))
         since = links.since(spark, t.root, tables.SPLIT, split, last.facts.get("split", ""))
-        since = None if since is None else since.where(F.col("role").isin(*tables.HISTORY["serve"]))
+        if since is not None:
+            since, restated = since.where(F.col("role").isin(*tables.HISTORY["serve"])), turned.where("restated")
+            few = collect.rows(restated.select("item_id").limit(_FEW + 1))
+            restated = restated if len(few) > _FEW else [r["item_id"] for r in few]
     return States(spark, t, last, turned, restated, split.version, since, like, conf.score.compact)

@@ -59,8 +59,8 @@ def test_who_did_not_move_has_the_digests_of_the_state(spark: Any) -> None:
     states = spark.createDataFrame(known + empty, STATES)
     turned = spark.createDataFrame([("x", True), ("a", False)], "item_id string, restated boolean")
     everything, moved = history(spark, now), history(spark, {u: now[u] for u in ("moves", "new")})
-    for asked in (turned, None):
-        found = carried.gone_on(moved, states, everything, asked).collect()
+    for asked, restated in ((turned, turned.where("restated")), (turned, ["x"]), (None, [])):
+        found = carried.gone_on(moved, states, everything, restated).collect()
         plain = carried.digests(everything, asked).collect()
         assert sorted((r["user_id"], r["history"], r["fed"], r["first"]) for r in found) == sorted(
             (r["user_id"], r["history"], r["fed"], r["first"]) for r in plain

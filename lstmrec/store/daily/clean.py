@@ -88,10 +88,15 @@ def yesterday(conf: Config, pinned: Fitted) -> Yesterday | None:
     return Yesterday(found, users, instant_us(found.as_of) - conf.daily.horizon_days * DAY_US)
 
 
-def facts(spark: SparkSession, conf: Config, pinned: Fitted) -> dict[str, Any]:
+def facts(spark: SparkSession, conf: Config, pinned: Fitted, settled: int | None = None) -> dict[str, Any]:
     """What tomorrow needs to know of today's EVENTS: by which rules and bundle, and how many rows of the source lie
-    before the instant that tomorrow looks back to."""
-    return {"like": _like(conf, pinned), "settled": _settled(spark, conf)}
+    before the instant that tomorrow looks back to (settled; None: they are counted here)."""
+    until = _until(conf)
+    if settled is None:
+        _, frame = sourced.conformed(opened(spark, conf.clean.events, "clean.events"), conf)
+        with readable(conf.clean.events, "clean.events"):
+            settled = collect.count(frame.where(F.col("time") <= until))
+    return {"like": _like(conf, pinned), "settled": {"us": until, "rows": settled}}
 
 
 def extend(spark: SparkSession, conf: Config, t: Ticket, d: Desk, last: Yesterday, pinned: Fitted, gone: Gone
@@ -108,7 +113,11 @@ def extend(spark: SparkSession, conf: Config, t: Ticket, d: Desk, last: Yesterda
     looked = sourced.happened(frame, conf).where(f"time > {last.since - burst} OR {undated}")
     with readable(c.events, "clean.events"):
         left_out = gone.met(looked.where(near))
-        read = collect.count(looked.where(near)) - left_out
+        (counted,) = collect.rows(sourced.happened(frame, conf).agg(
+            F.count_if(F.expr(f"time > {last.since} OR {undated}")).alias("read"),
+            F.count_if(F.col("time") <= last.since).alias("before"),
+            F.count_if(F.col("time") <= _until(conf)).alias("settled")))  # fmt: skip
+        read = int(counted["read"]) - left_out
         judged = d.materialise(sourced.alone(gone.without(looked), conf, items, users), "alone")
     looked, judged = judged, judged.where(near)
     before = gone.without(read_version(spark, conf.root, tables.EVENTS, last.events))
@@ -125,7 +134,7 @@ def extend(spark: SparkSession, conf: Config, t: Ticket, d: Desk, last: Yesterda
     if read != again + new + mine.lost:
         raise DataError("D352", f"{read} rows read, {again} known, {new} new and {mine.lost} refused: some are lost or "
                         "doubled", "table events", "please report it")  # fmt: skip
-    told = _told(spark, conf, last, mine, new)
+    told = _told(int(counted["before"]), last, mine, new)
     today = _of_today(mine, last, told)
     quarantine.bearable(today, c, conf.as_of_us, least=0)
     told["today"] = {"rows": today.rows, "faults": sum(n for r, n in today.refused.items() if r not in tables.CHOSEN)}
@@ -143,7 +152,7 @@ def extend(spark: SparkSession, conf: Config, t: Ticket, d: Desk, last: Yesterda
     moved = d.materialise(moved, "moved")
     stay = events.frame.where("NOT _rejected").join(moved, "user_id", "left_semi")
     told |= {"moved": collect.count(moved)}
-    facts_ = facts(spark, conf, pinned) | told | {
+    facts_ = facts(spark, conf, pinned, int(counted["settled"])) | told | {
         "rejected": mine.refused, "conflicts": mine.refused.get("conflicting_event_id", 0),
         "rules": in_order.ledger(c, read, mine.refused), "corrupt_files": list(source.corrupt_files),
         "told": {"read": f"{read:,}", "new": f"{new:,}", "late beyond the horizon": f"{told['late'] or 0:,}",
@@ -182,24 +191,19 @@ def _of_today(mine: Judged, last: Yesterday, told: dict[str, Any]) -> Judged:
                    rows=max(mine.rows - told["undated"], 0) + sum(refused.get(r, 0) for r in _UNDATED))  # fmt: skip
 
 
-def _told(spark: SparkSession, conf: Config, last: Yesterday, mine: Judged, new: int) -> dict[str, Any]:
-    """read, new, undated, and late: rows that came too late to be taken in (null where nobody counted before)."""
+def _told(before: int, last: Yesterday, mine: Judged, new: int) -> dict[str, Any]:
+    """read, new, undated, and late: rows that came too late to be taken in (null where nobody counted before). before:
+    rows of the source until the instant that is looked back to."""
     settled, late = last.events.facts.get("settled"), None
     if settled is not None and settled["us"] == last.since:
-        late = max(_rows_until(spark, conf, last.since) - settled["rows"], 0)
+        late = max(before - settled["rows"], 0)
     return {"read": mine.rows, "new": new, "late": late,
             "undated": sum(mine.refused.get(reason, 0) for reason in _UNDATED)}  # fmt: skip
 
 
-def _settled(spark: SparkSession, conf: Config) -> dict[str, int]:
-    until = conf.as_of_us - conf.daily.horizon_days * DAY_US
-    return {"us": until, "rows": _rows_until(spark, conf, until)}
-
-
-def _rows_until(spark: SparkSession, conf: Config, us: int) -> int:
-    _, frame = sourced.conformed(opened(spark, conf.clean.events, "clean.events"), conf)
-    with readable(conf.clean.events, "clean.events"):
-        return collect.count(frame.where(F.col("time") <= us))
+def _until(conf: Config) -> int:
+    """The instant that tomorrow looks back to."""
+    return conf.as_of_us - conf.daily.horizon_days * DAY_US
 
 
 def _everybody(conf: Config, were: DataFrame, users: Judged, judged: DataFrame) -> DataFrame:

@@ -34,6 +34,7 @@ from lstmrec.jobs import score
 from lstmrec.model.spec import NetSpec
 from lstmrec.store import layout
 from lstmrec.store.commit import Ticket, commit
+from lstmrec.store.daily import links
 from lstmrec.store.read import read
 from lstmrec.store.session import session
 
@@ -66,8 +67,13 @@ def write(spark: SparkSession, root: str, args: argparse.Namespace, day: int) ->
         F.lit("buy").alias("event_type"),
     )  # fmt: skip
     named = {c: c for c in events.columns}
-    many = layout.buckets(spark, args.users * args.length)
-    commit(_as(events, tables.SPLIT, named), t, tables.SPLIT, buckets=many, keys=False)
+    events, many = _as(events, tables.SPLIT, named), layout.buckets(spark, args.users * args.length)
+    if day:  # as s2 of the daily flow leaves it: rows of who moved, on top of the version before
+        moved = people.where(active).select("user_id")
+        last = versions.current(root, tables.SPLIT)
+        links.extend(spark, t, tables.SPLIT, last, moved, events.join(moved, "user_id", "left_semi"), 14, facts={})
+    else:
+        commit(events, t, tables.SPLIT, buckets=many, keys=False)
     for table in (tables.VOCABULARY, tables.USER_PROFILES, tables.SEQUENCES):
         commit(spark.createDataFrame([], table.ddl), t, table)
     cuts = spark.createDataFrame([("serve",)], "role string")
