@@ -15,10 +15,10 @@ from pyspark.sql import Column, DataFrame, WindowSpec
 from pyspark.sql import functions as F
 
 from lstmrec.config.profile import Affinities
+from lstmrec.contracts.units import DAY_US
 
 HALF = 16  # half-lives of half a block
 _BITS = 4  # 16 + 4 = 20 bits for an event half through; a block's last weighs 2^36: 2^27 of them fit in 64 bits
-_DAY = 86_400_000_000
 _ROWS = "ab"
 
 
@@ -78,7 +78,7 @@ def share(conf: Affinities, tag: int) -> Column:
 
 def half_life(conf: Affinities) -> int:
     """Microseconds."""
-    return round(conf.half_life_days * _DAY)
+    return round(conf.half_life_days * DAY_US)
 
 
 def _all(tags: int) -> list[str]:

@@ -11,8 +11,8 @@ from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
 from lstmrec.contracts.ids import FIRST, UNKNOWN
+from lstmrec.contracts.units import FIXED
 
-FIXED = 1 << 20
 _DAY_SECONDS = 86_400
 
 

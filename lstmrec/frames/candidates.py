@@ -16,9 +16,9 @@ from pyspark.sql import functions as F
 from lstmrec.config.profile import ProfileConfig
 from lstmrec.contracts import tables
 from lstmrec.contracts.ids import FIRST
+from lstmrec.contracts.units import DAY_US
 from lstmrec.frames import affinity, profiles
 
-_DAY = 86_400_000_000
 #: Columns of ITEM_PROFILES that are features, in the order of `item`.
 ITEM = tuple(c.name for c in tables.ITEM_PROFILES.columns if c.name not in ("role", "item_id"))
 
@@ -56,7 +56,7 @@ def had(rows: DataFrame, split: DataFrame, roles: Sequence[str], ends: Mapping[s
         past = split.where(F.col("role").isin(*tables.HISTORY[role])).groupBy("user_id", "item_id")
         counted = past.agg(F.count(F.lit(1)).cast("int").alias("had"), F.max("time").alias("last"))
         end = F.lit(ends.get(role)).cast("bigint")
-        days = (end - F.col("last")) / float(_DAY)
+        days = (end - F.col("last")) / float(DAY_US)
         parts.append(counted.select(F.lit(role).alias("role"), "user_id", "item_id", "had", days.alias("days_since")))
     every = reduce(DataFrame.unionByName, parts)
     return rows.join(every, ["role", "user_id", "item_id"], "left").fillna(0, ["had"])

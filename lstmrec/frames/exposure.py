@@ -7,11 +7,10 @@ from collections.abc import Sequence
 from pyspark.sql import DataFrame, Window
 from pyspark.sql import functions as F
 
+from lstmrec.contracts.units import FIXED
 from lstmrec.frames.metrics import named
 from lstmrec.frames.targets import ROLES
 
-#: Logarithms and percentiles are summed as integers of 2^-20.
-FIXED = 1 << 20
 METRICS = ("coverage", "gini", "novelty", "arp", "percentile")
 _KEYS = ("recommender", "role", "k")
 

@@ -6,9 +6,8 @@ from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
 from lstmrec.contracts import cleaned, tables
+from lstmrec.contracts.units import DAY_US, FIXED
 
-_DAY = 86_400_000_000
-_FIXED = 1 << 20
 _DAYS = (1, 7, 28, 35, 90)
 _ROLES = ("validation", "test", "serve")
 
@@ -24,8 +23,8 @@ def item_profiles(split: DataFrame, cuts: DataFrame) -> DataFrame:
     wide = _popularity(split, cuts).join(_buyers(split), "item_id", how="inner")
     roles = [F.struct(F.lit(role).alias("role"), *_columns(role)) for role in _ROLES]
     rows = wide.select("item_id", F.inline(F.array(*roles))).where("events > 0")
-    rate = F.when(F.col("users") > 0, F.expr(f"repeat_users * {_FIXED} div users"))
-    fast = F.expr(f"4 * (events_7d + 1) * {_FIXED} div (events_35d - events_7d + 4)")
+    rate = F.when(F.col("users") > 0, F.expr(f"repeat_users * {FIXED} div users"))
+    fast = F.expr(f"4 * (events_7d + 1) * {FIXED} div (events_35d - events_7d + 4)")
     price = F.when(F.col("units") > 0, F.expr("value div units"))
     made = {"trend": fast, "price": price, "repeat_rate": rate}
     return rows.withColumns(made).select(*tables.ITEM_PROFILES.names)
@@ -40,7 +39,7 @@ def _popularity(split: DataFrame, cuts: DataFrame) -> DataFrame:
     sums: list[Column] = []
     for role in _ROLES:
         known, cut = _known(role), F.col(f"cut_{role}")
-        recent = [(F.col("time") >= cut - days * _DAY).cast("bigint") for days in _DAYS]
+        recent = [(F.col("time") >= cut - days * DAY_US).cast("bigint") for days in _DAYS]
         sums += [
             F.struct(
                 F.count_if(known).alias("events"),

@@ -10,10 +10,11 @@ from pyspark.sql import DataFrame, Window
 from pyspark.sql import functions as F
 
 from lstmrec.config.clean import BotConfig
+from lstmrec.contracts.units import DAY_US
 from lstmrec.frames.clean import refuse
 from lstmrec.frames.dedup import alive, event_order
 
-_DAY_US, _MINUTE_US = 86_400_000_000, 60_000_000
+_MINUTE_US = 60_000_000
 
 
 def set_aside(most: int) -> Callable[[DataFrame], DataFrame]:
@@ -62,7 +63,7 @@ def bots(conf: BotConfig, events: DataFrame, pairs: DataFrame, bound: int | None
     if bound is not None:
         total = pairs.groupBy("user_id").agg(F.sum("n").alias("events"))
         found.append(total.where(F.col("events") > bound))
-    for most, span in ((conf.per_day, _DAY_US), (conf.per_minute, _MINUTE_US)):
+    for most, span in ((conf.per_day, DAY_US), (conf.per_minute, _MINUTE_US)):
         if most is not None:
             slot = F.expr(f"(time - pmod(time, {span})) div {span}").alias("slot")  # rounds down before 1970 too
             paced = events.where("time IS NOT NULL").groupBy("user_id", slot).agg(F.count(F.lit(1)).alias("n"))

@@ -16,8 +16,9 @@ from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
 from lstmrec.config.profile import COUNT, OwnFeature, ProfileConfig
+from lstmrec.contracts.units import DAY_US, FIXED
 from lstmrec.frames import affinity, own_features
-from lstmrec.frames.running import DAY, FIXED, running
+from lstmrec.frames.running import running
 
 
 @dataclass(frozen=True)
@@ -131,7 +132,7 @@ def _thousandths(share: Column) -> Column:
 
 
 def _days(micros: Column) -> Column:
-    return micros / float(DAY)
+    return micros / float(DAY_US)
 
 
 def _log(x: Column) -> Column:

@@ -12,10 +12,9 @@ from pyspark.sql import Column, DataFrame, Window, WindowSpec
 from pyspark.sql import functions as F
 
 from lstmrec.config.profile import COUNT, ProfileConfig
+from lstmrec.contracts.units import DAY_US, FIXED
 from lstmrec.frames import affinity, own_features
 
-FIXED = 1 << 20
-DAY = 86_400_000_000
 _THURSDAY = 3  # 1970-01-01, Monday being 0
 #: How often the user met a value so far, by the column of the value; and who asks for it.
 _SEEN = {"_of_item": "item_id", "_of_type": "event_type"}
@@ -39,14 +38,14 @@ def running(split: DataFrame, conf: ProfileConfig, masks: DataFrame | None = Non
         met = met.withColumns({n: _occurrence(c) for n, c in seen.items()})
     order = Window.partitionBy("user_id").orderBy("index")
     local = local_time(F.col("time"), conf.calendar_zone)
-    hour = F.pmod(local, F.lit(DAY))
+    hour = F.pmod(local, F.lit(DAY_US))
     day = local - hour
     stepped = met.withColumns({
         "_gap": F.col("time") - F.lag("time").over(order),
         # Beyond the latest day so far: clocks that go back at midnight give one day, not three.
         "_new_day": F.coalesce(day > F.max(day).over(_before(order)), day.isNotNull()),
-        "_part": F.floor(hour / (DAY // 4)),
-        "_weekend": F.pmod(local + _THURSDAY * DAY, F.lit(7 * DAY)) >= 5 * DAY,
+        "_part": F.floor(hour / (DAY_US // 4)),
+        "_weekend": F.pmod(local + _THURSDAY * DAY_US, F.lit(7 * DAY_US)) >= 5 * DAY_US,
         **affinity.steps(conf.affinities, order),
     })  # fmt: skip
     so_far = order.rowsBetween(Window.unboundedPreceding, Window.currentRow)

@@ -20,9 +20,9 @@ from pyspark.sql import functions as F
 from lstmrec.config.normalise import NormaliseConfig, NumericRule
 from lstmrec.contracts import tables
 from lstmrec.contracts.errors import ConfigError
+from lstmrec.contracts.units import FIXED
 from lstmrec.frames.tally import ROLES
 
-FIXED = 1 << 20
 LARGEST = 1e9  # numbers beyond are cut there: their squares must fit the exact sums
 _BITS = 16
 _PARTS = 1_000_000  # quantiles of the config, in parts per million

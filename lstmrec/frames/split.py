@@ -11,10 +11,10 @@ from pyspark.sql import functions as F
 from lstmrec.config.split import SplitConfig, instant_us
 from lstmrec.config.split import told as instant
 from lstmrec.contracts import tables
+from lstmrec.contracts.units import DAY_US
 from lstmrec.frames import holdout
 from lstmrec.frames.dedup import event_order
 
-DAY_US = 86_400_000_000
 HELD_OUT = ("validation", "test")
 EVENT_ROLES = tables.HISTORY["serve"]
 CAUSES = ("gap", "held_item", "new_item")

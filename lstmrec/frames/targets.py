@@ -8,9 +8,9 @@ from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
 from lstmrec.contracts.tables import HISTORY
+from lstmrec.contracts.units import DAY_US
 from lstmrec.frames.sums import COLD, NEW, REPEAT, WEIGHT
 
-DAY_US = 86_400_000_000
 ROLES = ("validation", "test")
 _KEYS = ("role", "user_id", "history", "since", "at")
 

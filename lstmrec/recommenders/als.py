@@ -14,6 +14,7 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from lstmrec.config.recommenders import Als
+from lstmrec.contracts.units import FIXED
 from lstmrec.recommenders import als_solve, baskets, grid, lists
 
 #: What `fit` is given beside the events. keep: (frame, name) -> the same, written down, since it is used thrice.
@@ -50,5 +51,5 @@ def score(users: DataFrame, history: DataFrame, fitted: dict[str, DataFrame], en
     known = counts.join(factors.select("item_id", "id"), "item_id", "inner")
     votes = partial(als_solve.scorer, reg=entry.reg, alpha=entry.alpha)
     own = grid.best(users, factors, grid.payload(known, "user_id", "id", F.col("n")), history, votes, k, shown,
-                    unit=lists.FIXED**2)  # fmt: skip
+                    unit=FIXED**2)  # fmt: skip
     return lists.filled(users, own, lists.by_place(lists.popular(history, k, shown)), history, k, shown)

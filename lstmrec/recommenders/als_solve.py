@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
+from lstmrec.contracts.units import FIXED
 from lstmrec.recommenders.ranker import Ints, Rows, Score
 
-_FIXED = 1 << 20
 #: Votes are sums of doubles that hold whole numbers, exact in any order below this.
 _MOST = float(1 << 52)
 
@@ -29,13 +29,13 @@ def scorer(items: Rows, peers: Rows, reg: float, alpha: float) -> Score:
     """Votes in 2^-40: the user's vector, to 2^-20, times each item's."""
     n = len(items)
     whole = items.weights.reshape(n, -1).astype(np.float64) if n else np.zeros((0, 1))
-    factors = whole / _FIXED
+    factors = whole / FIXED
     square = factors.T @ factors
 
     def votes(keys: Ints, weights: Ints, own: int) -> Ints:
         if len(keys) == 0:
             return np.zeros(n, np.int64)
-        mine = np.floor(folded(factors, square, keys, weights, reg, alpha) * _FIXED + 0.5)
+        mine = np.floor(folded(factors, square, keys, weights, reg, alpha) * FIXED + 0.5)
         return np.clip(whole @ mine, -_MOST, _MOST).astype(np.int64)
 
     return votes

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
 
+from lstmrec.contracts.units import FIXED
 from lstmrec.recommenders import grid, lists, ranker
 
 
@@ -43,5 +44,5 @@ def best(users: DataFrame, history: DataFrame, mine: DataFrame, peers: DataFrame
         grid.payload(rows.join(items, "item_id", "inner"), "user_id", "id", F.col("weight")).join(ids, "user_id", how)
         for rows, how in ((mine.join(users.select("user_id"), "user_id", "left_semi"), "left"), (peers, "inner"))
     ]
-    own = grid.best(users, catalogue, known[0], history, scorer, k, shown, known[1], unit=lists.FIXED**2)
+    own = grid.best(users, catalogue, known[0], history, scorer, k, shown, known[1], unit=FIXED**2)
     return lists.filled(users, own, lists.by_place(lists.popular(history, k, shown)), history, k, shown)

@@ -14,6 +14,7 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from lstmrec.config.recommenders import Blend
+from lstmrec.contracts.units import FIXED
 from lstmrec.frames import targets
 from lstmrec.recommenders import blend_votes, lists, ranker
 
@@ -39,7 +40,7 @@ def fit(events: DataFrame, entry: Blend, parts: Mapping[str, Mapping[str, DataFr
         weights = climb(entry, judged(made, split, seed, entry.users), partial(figures, entry=entry))
     elif entry.weights != "equal":
         weights = entry.weights
-    rows = [(i, int(w / sum(weights) * lists.FIXED + 0.5)) for i, w in enumerate(weights)]
+    rows = [(i, int(w / sum(weights) * FIXED + 0.5)) for i, w in enumerate(weights)]
     return {"lists": made, "weights": events.sparkSession.createDataFrame(rows, _WEIGHTS)}
 
 

@@ -12,6 +12,7 @@ from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
 from lstmrec.config.recommenders import Content
+from lstmrec.contracts.units import FIXED
 from lstmrec.recommenders import content_votes, grid, lists
 
 #: What `fit` is given beside the events.
@@ -72,7 +73,7 @@ def score(users: DataFrame, history: DataFrame, fitted: dict[str, DataFrame], en
     vectors = fitted["vectors"]
     known = liked(users, history, entry).join(vectors.select("item_id", "id"), "item_id", "inner")
     mine = grid.payload(known, "user_id", "id", F.col("weight"))
-    own = grid.best(users, vectors, mine, history, content_votes.scorer, k, shown, unit=lists.FIXED**2)
+    own = grid.best(users, vectors, mine, history, content_votes.scorer, k, shown, unit=FIXED**2)
     return lists.filled(users, own, lists.by_place(lists.popular(history, k, shown)), history, k, shown)
 
 

@@ -6,9 +6,8 @@ from math import fsum, sqrt
 
 import numpy as np
 
+from lstmrec.contracts.units import FIXED
 from lstmrec.recommenders.ranker import Ints, Rows, Score
-
-_FIXED = 1 << 20
 
 
 def scorer(items: Rows, peers: Rows) -> Score:
@@ -29,7 +28,7 @@ def scorer(items: Rows, peers: Rows) -> Score:
         found = np.zeros(len(items), np.float64)
         for feature in there.tolist():
             some = slice(at[feature], at[feature + 1])
-            found[who[some]] += weight[some] * np.floor(mean[feature] / norm * _FIXED + 0.5)
+            found[who[some]] += weight[some] * np.floor(mean[feature] / norm * FIXED + 0.5)
         return found.astype(np.int64)
 
     return votes
@@ -53,7 +52,7 @@ def shares(items: Rows, peers: Rows) -> Score:
         for group in keys.tolist():
             near, weight = peers.row(group)
             found += all_ * int(weight[0])
-            found[near] += weight[1:].astype(np.int64) * _FIXED
+            found[near] += weight[1:].astype(np.int64) * FIXED
         return found
 
     return votes

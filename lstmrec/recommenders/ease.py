@@ -10,6 +10,7 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from lstmrec.config.recommenders import Ease
+from lstmrec.contracts.units import FIXED
 from lstmrec.recommenders import ease_solve, grid, item_knn, lists
 
 #: What `fit` is given beside the events. keep: (frame, name) -> the same, written down, since it is used thrice.
@@ -28,7 +29,7 @@ def fit(events: DataFrame, entry: Ease, keep: Callable[[DataFrame, str], DataFra
         ease_solve.gram, ease_solve.COUNTS_DDL
     )  # fmt: skip
     together = counts.repartition(1).sortWithinPartitions("id")
-    solve = partial(ease_solve.solved, l2=entry.l2, neighbours=entry.neighbours, fixed=lists.FIXED)
+    solve = partial(ease_solve.solved, l2=entry.l2, neighbours=entry.neighbours, fixed=FIXED)
     return {"weights": together.mapInArrow(solve, ease_solve.WEIGHTS_DDL).join(ids, "id", "inner")}
 
 

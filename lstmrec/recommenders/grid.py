@@ -7,6 +7,7 @@ from functools import partial
 from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
 
+from lstmrec.contracts.units import FIXED
 from lstmrec.recommenders import lists, ranker
 
 #: Parts of the users: each holds the catalogue.
@@ -43,7 +44,7 @@ def payload(rows: DataFrame, owner: str, key: str, weight: Column | None = None)
 
 
 def best(users: DataFrame, catalogue: DataFrame, payloads: DataFrame, history: DataFrame, scorer: ranker.Scorer, k: int,
-         shown: lists.Shown, peers: DataFrame | None = None, unit: float = lists.FIXED) -> DataFrame:  # fmt: skip
+         shown: lists.Shown, peers: DataFrame | None = None, unit: float = FIXED) -> DataFrame:  # fmt: skip
     """user_id, own: what `lists.filled` takes. Users without a payload have none.
 
     catalogue: id, item_id, keys, weights; peers: id, keys, weights; payloads: user_id, keys, weights. scorer: a plain

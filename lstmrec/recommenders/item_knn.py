@@ -6,6 +6,7 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from lstmrec.config.recommenders import ItemKnn
+from lstmrec.contracts.units import FIXED
 from lstmrec.recommenders import grid, lists, votes
 from lstmrec.recommenders.neighbours import nearest
 
@@ -23,7 +24,7 @@ def fit(events: DataFrame, entry: ItemKnn) -> dict[str, DataFrame]:
         F.lit(None).cast("array<int>").alias("mine"), F.col("all.users").alias("basket"),
     )  # fmt: skip
     rows = parts.unionByName(users).repartition("part").sortWithinPartitions("part", F.col("mine").isNotNull())
-    found = rows.mapInArrow(nearest(entry.neighbours, entry.shrink, lists.FIXED), "item int, other int, weight bigint")
+    found = rows.mapInArrow(nearest(entry.neighbours, entry.shrink, FIXED), "item int, other int, weight bigint")
     near = found.join(ids.select(F.col("id").alias("other"), "item_id"), "other", "inner")
     named = near.join(ids.select(F.col("id").alias("item"), F.col("item_id").alias("name")), "item", "inner")
     return {"neighbours": named.select(F.col("name").alias("item"), "item_id", "weight")}

@@ -12,11 +12,10 @@ from functools import partial
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
+from lstmrec.contracts.units import FIXED
 from lstmrec.frames import filters
 from lstmrec.recommenders import walk
 
-FIXED = 1 << 20
-DAY_US = 86_400_000_000
 ITEMS = "array<struct<item_id:string,score:float,rank:int>>"
 _SCORED = "array<struct<item_id:string,score:float>>"
 #: Parts of the users that walk down the popular items by themselves: each holds all of these.

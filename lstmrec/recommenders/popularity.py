@@ -5,6 +5,7 @@ from __future__ import annotations
 from pyspark.sql import DataFrame
 
 from lstmrec.config.recommenders import Popularity
+from lstmrec.contracts.units import DAY_US
 from lstmrec.recommenders import lists
 
 
@@ -16,5 +17,5 @@ def fit(events: DataFrame, entry: Popularity) -> dict[str, DataFrame]:
 def score(users: DataFrame, history: DataFrame, fitted: dict[str, DataFrame], entry: Popularity, cut_us: int | None,
           k: int, shown: lists.Shown) -> DataFrame:  # fmt: skip
     """user_id, items, reason. Score: events (of the last `days`); items without any go last, by all-time count."""
-    since = None if entry.days is None or cut_us is None else cut_us - entry.days * lists.DAY_US
+    since = None if entry.days is None or cut_us is None else cut_us - entry.days * DAY_US
     return lists.filled(users, None, lists.popular(history, k, shown, since), history, k, shown)

@@ -7,6 +7,7 @@ from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
 from lstmrec.config.recommenders import Profile
+from lstmrec.contracts.units import FIXED
 from lstmrec.recommenders import content_votes, grid, lists
 
 #: What `fit` is given beside the events.
@@ -66,4 +67,4 @@ def votes(users: DataFrame, history: DataFrame, fitted: dict[str, DataFrame], k:
     known = fitted["whose"].join(fitted["groups"].select("group", "id"), "group", "inner")
     mine = grid.payload(known, "user_id", "id")
     return grid.best(users, fitted["shares"], mine, history, content_votes.shares, k, shown, fitted["groups"],
-                     unit=_SHARE * lists.FIXED)  # fmt: skip
+                     unit=_SHARE * FIXED)  # fmt: skip

@@ -7,6 +7,7 @@ from pyspark.sql import DataFrame, Window
 from pyspark.sql import functions as F
 
 from lstmrec.config.recommenders import Rules
+from lstmrec.contracts.units import FIXED
 from lstmrec.recommenders import lists, votes
 
 #: Events that vote; at decay 0.7 the next one would weigh less than 2^-20.
@@ -17,7 +18,7 @@ def fit(events: DataFrame, entry: Rules) -> dict[str, DataFrame]:
     """`rules`: item, item_id (what followed it), weight (2^-20): the `neighbours` heaviest of each item."""
     order = Window.partitionBy("user_id").orderBy("index")
     later = F.array(*[
-        F.struct(F.lead("item_id", s).over(order).alias("item_id"), F.lit(round(lists.FIXED / s)).alias("weight"))
+        F.struct(F.lead("item_id", s).over(order).alias("item_id"), F.lit(round(FIXED / s)).alias("weight"))
         for s in range(1, entry.steps + 1)
     ])  # fmt: skip
     followed = events.select(F.col("item_id").alias("item"), later.alias("later"))

@@ -9,6 +9,7 @@ from pyspark.sql import DataFrame, Window
 from pyspark.sql import functions as F
 
 from lstmrec.config.recommenders import SessionKnn
+from lstmrec.contracts.units import FIXED
 from lstmrec.recommenders import grid, lists, session_votes
 
 _HOUR_US = 3_600_000_000
@@ -67,5 +68,5 @@ def score(users: DataFrame, history: DataFrame, fitted: dict[str, DataFrame], en
     nothing = F.lit(None).cast("array<int>")
     catalogue = items.select("id", "item_id", nothing.alias("keys"), nothing.alias("weights"))
     votes = partial(session_votes.scorer, sample=entry.sample, neighbours=entry.neighbours)
-    found = grid.best(users, catalogue, whose, history, votes, k, shown, others, unit=lists.FIXED**2)
+    found = grid.best(users, catalogue, whose, history, votes, k, shown, others, unit=FIXED**2)
     return lists.filled(users, found, lists.by_place(lists.popular(history, k, shown)), history, k, shown)

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
+from lstmrec.contracts.units import FIXED
 from lstmrec.recommenders.ranker import Ints, Rows, Score, first
-
-_FIXED = 1 << 20
 
 
 class Peers:
@@ -46,13 +45,13 @@ def up_cf(items: Rows, peers: Rows, neighbours: int, alpha: float, locality: flo
 
     def votes(keys: Ints, weights: Ints, own: int) -> Ints:
         found = np.zeros(all_.n, np.int64)
-        found[keys] = weights.astype(np.int64) * _FIXED
+        found[keys] = weights.astype(np.int64) * FIXED
         square = float((weights.astype(np.float64) ** 2).sum())
-        near = np.floor(all_.dots(keys, weights) / (square**alpha * norms) * _FIXED + 0.5).astype(np.int64)
+        near = np.floor(all_.dots(keys, weights) / (square**alpha * norms) * FIXED + 0.5).astype(np.int64)
         if own >= 0:
             near[own] = 0
         nearest = first(near, neighbours)
-        shares = [int((x / _FIXED) ** locality * _FIXED + 0.5) for x in near[nearest].tolist()]
+        shares = [int((x / FIXED) ** locality * FIXED + 0.5) for x in near[nearest].tolist()]
         return found + all_.summed(nearest, np.array(shares, np.int64))
 
     return votes
@@ -65,7 +64,7 @@ def tifu(items: Rows, peers: Rows, neighbours: int, alpha: float) -> Score:
 
     def votes(keys: Ints, weights: Ints, own: int) -> Ints:
         found = np.zeros(all_.n, np.int64)
-        found[keys] = weights.astype(np.int64) * round(alpha * _FIXED)
+        found[keys] = weights.astype(np.int64) * round(alpha * FIXED)
         # The user's own square is the same for all.
         far = (all_.squares - 2 * all_.dots(keys, weights)).astype(np.int64)
         others = np.delete(np.arange(len(far)), own) if own >= 0 else np.arange(len(far))
@@ -73,7 +72,7 @@ def tifu(items: Rows, peers: Rows, neighbours: int, alpha: float) -> Score:
         nearest = others[first(near, neighbours)]
         if len(nearest) == 0:
             return found
-        share = round((1 - alpha) / len(nearest) * _FIXED)
+        share = round((1 - alpha) / len(nearest) * FIXED)
         return found + all_.summed(nearest, np.full(len(nearest), share))
 
     return votes

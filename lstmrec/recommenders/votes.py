@@ -7,6 +7,7 @@ from functools import partial
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
+from lstmrec.contracts.units import FIXED
 from lstmrec.recommenders import grid, lists, vote_sums
 
 
@@ -30,4 +31,4 @@ def best(last: DataFrame, rules: DataFrame, decay: float, history: DataFrame, k:
             "user_id", "CAST(NULL AS DOUBLE) AS factor", "keys", "CAST(NULL AS ARRAY<BIGINT>) AS weights"))  # fmt: skip
     ordered = rows.repartition("user_id").sortWithinPartitions("user_id", "factor")
     found = ordered.mapInArrow(partial(vote_sums.best, k=k), vote_sums.DDL).join(ids, "id", "inner")
-    return lists.best(found.withColumn("score", F.col("vote") / F.lit(float(lists.FIXED))), k, shown, -F.col("vote"))
+    return lists.best(found.withColumn("score", F.col("vote") / F.lit(float(FIXED))), k, shown, -F.col("vote"))

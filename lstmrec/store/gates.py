@@ -15,7 +15,7 @@ from lstmrec.config.score import RUNGS
 from lstmrec.config.split import told
 from lstmrec.contracts import tables
 from lstmrec.contracts.manifest import Manifest
-from lstmrec.frames.split import DAY_US
+from lstmrec.contracts.units import DAY_US
 from lstmrec.store.daily import judge
 
 #: Rungs of the ladder that the net itself filled.

@@ -11,10 +11,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from lstmrec.contracts.errors import DataError
+from lstmrec.contracts.units import DAY_US
 from lstmrec.survey.clock import Clock, micros
 from lstmrec.survey.table import Opened
 
-DAY_US = 86_400_000_000
 MOST = 1_000_000
 _GAP_DAYS, _STRAY = 30, 1e-4
 

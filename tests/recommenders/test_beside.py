@@ -10,6 +10,7 @@ from pyspark.sql import functions as F
 
 from lstmrec.config.load import validate
 from lstmrec.config.run import Config
+from lstmrec.contracts.units import FIXED
 from lstmrec.recommenders import beside, content, content_votes, lists, profile
 from lstmrec.scoring import cold
 from tests.recommenders import logs
@@ -40,7 +41,7 @@ def test_likeness_is_the_score_of_the_content_lists(spark: Any) -> None:
     assert theirs.keys() == {u for u, own in listed.items() if own} and len(theirs) > 9
     for u, (keys, weights) in theirs.items():
         got = votes(keys, weights, -1)
-        mine = {place[n]: got[n] / lists.FIXED**2 for n in range(2, len(got)) if got[n] > 0}
+        mine = {place[n]: got[n] / FIXED**2 for n in range(2, len(got)) if got[n] > 0}
         assert mine == pytest.approx(listed[u])
     assert not votes(np.array([], np.int64), np.array([], np.int64), -1).any()  # who had nothing likes nothing
 

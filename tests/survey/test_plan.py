@@ -4,8 +4,9 @@ from typing import Any
 
 import pytest
 
+from lstmrec.contracts.units import DAY_US
 from lstmrec.survey import plan
-from lstmrec.survey.scan import DAY_US, Counted
+from lstmrec.survey.scan import Counted
 
 
 def counted(days: int, per_day: int = 10, **more: Any) -> Counted:

@@ -7,6 +7,7 @@ import pyarrow as pa
 import pytest
 
 from lstmrec.contracts.errors import DataError
+from lstmrec.contracts.units import DAY_US
 from lstmrec.survey import scan
 from lstmrec.survey.clock import Clock
 from lstmrec.survey.table import opened
@@ -33,11 +34,11 @@ def test_counts_against_plain_python(tmp_path: Path) -> None:
 
 
 def test_a_clock_set_wrong_does_not_move_the_end() -> None:
-    days = {d: (1000, d * scan.DAY_US) for d in range(100)}
-    assert scan._without_strays(days | {20_000: (3, 20_000 * scan.DAY_US)}) == (days, 3)
-    many = days | {200: (3000, 200 * scan.DAY_US)}
+    days = {d: (1000, d * DAY_US) for d in range(100)}
+    assert scan._without_strays(days | {20_000: (3, 20_000 * DAY_US)}) == (days, 3)
+    many = days | {200: (3000, 200 * DAY_US)}
     assert scan._without_strays(many) == (many, 0), "a month's silence alone is no fault"
-    late = days | {105: (3, 105 * scan.DAY_US)}
+    late = days | {105: (3, 105 * DAY_US)}
     assert scan._without_strays(late) == (late, 0)
 
 

@@ -20,6 +20,7 @@ from lstmrec.config.split import instant_us
 from lstmrec.contracts import tables
 from lstmrec.contracts.errors import DataError
 from lstmrec.contracts.manifest import Manifest, digest
+from lstmrec.contracts.units import DAY_US
 from lstmrec.frames import core, in_order, verdicts
 from lstmrec.store import collect, quarantine, sourced
 from lstmrec.store.commit import Ticket, commit
@@ -31,7 +32,6 @@ from lstmrec.store.read import read_version
 from lstmrec.store.source import opened, readable
 from lstmrec.store.work import Desk
 
-DAY_US = 86_400_000_000
 #: Of a burst of clicks the first stays, and each is told by the one before: those before the instant that is looked
 #: back to are read once more from this long before, or from so many times `double_click_s`, and count for nothing else.
 _BURST_US, _BURSTS = 3_600_000_000, 100
