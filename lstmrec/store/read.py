@@ -51,9 +51,10 @@ def grown(spark: SparkSession, root: str, contract: Table, manifest: Manifest) -
 
     def rows(of: Sequence[Manifest], buckets: int = 0) -> DataFrame:
         frame = opened(spark, above, [p for m in of for p in paths[m.version]], contract, buckets)
-        file, at = F.input_file_name(), F.lit(0)
-        for place, m in enumerate(links[1:], 1):
-            at = F.when(F.contains(file, F.lit(f"/{m.version}/data/")), place).otherwise(at)
+        # Not input_file_name: what depends on the row's place in a task keeps filters from the files.
+        file, at = F.col("_metadata.file_path"), F.lit(0)
+        for place, m in enumerate([*links[1:], links[0]], 1):  # most rows are of the first: it is asked for first
+            at = F.when(F.contains(file, F.lit(f"/{m.version}/data/")), place % len(links)).otherwise(at)
         return frame.withColumn("__at", at)
 
     newest = rows(links[1:]).groupBy(key).agg(F.max("__at").alias("__newest"))

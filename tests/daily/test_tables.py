@@ -102,6 +102,13 @@ def test_a_chain_is_read_alike_with_and_without_spark(spark: Any, two: Any) -> N
     assert len(theirs) == len(ours) == made(root, "split").rows_out and set(theirs) == ours
     moved = {r["user_id"] for r in links.moved(spark, root, tables.SPLIT, made(root, "split"),
                                                made(root, "split").facts["chain"][-1]).collect()}  # fmt: skip
+    split = made(root, "split")
+    asked = {
+        then: links.since(spark, root, tables.SPLIT, split, then) for then in (*split.facts["chain"], "", split.version)
+    }
+    assert asked.pop("") is None and asked.pop(split.version).count() == 0
+    since = [tuple(r) for r in asked[split.facts["chain"][-1]].select(*columns).collect()]
+    assert sorted(since) == sorted(row for row in ours if row[0] in moved)
     user = sorted(moved)[0]
     mine = rows.select(root, made(root, "split"), columns, ds.field("user_id") == user)
     assert sorted(r["index"] for r in mine) == list(range(len(mine))) and len(mine) > 0
