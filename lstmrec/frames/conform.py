@@ -16,6 +16,7 @@ from pyspark.sql import types as T
 from lstmrec.config.clean import EventSource
 from lstmrec.contracts import tables
 from lstmrec.contracts.errors import ConfigError
+from lstmrec.contracts.units import DAY_US
 from lstmrec.frames.names import CORRUPT, Named, resolve
 
 _BLANKS = " \t\n\r\x0b\x0c"
@@ -100,6 +101,26 @@ def instant(named: Named, source: EventSource) -> Column:
     if isinstance(kind, T.NullType):
         return null("bigint")
     raise ConfigError("C304", f"{kind.simpleString()} cannot be read as an instant", where)
+
+
+def lately(frame: DataFrame, source: EventSource, after_us: int) -> DataFrame:
+    """Source rows that may be later than an instant or without a readable time: all of those, and others where the type
+    says nothing (text, fractions). Said of the source's own column, so that files tell which rows need not be read."""
+    named = resolve(frame, {"time": source.time}, "clean.events")["time"]
+    column, kind = named.column, named.kind
+    if isinstance(kind, T.IntegralType) and source.time_unit is not None:
+        if source.time_unit == "ns":
+            after, least = (after_us + 1) * 1_000 - 1, -(2**63 // 1_000) * 1_000
+        else:
+            after, least = after_us // _UNITS[source.time_unit], -(2**63 // _UNITS[source.time_unit])
+        late = (column > F.lit(after).cast("bigint")) | (column < F.lit(least).cast("bigint"))  # it does not fit: null
+    elif isinstance(kind, (T.TimestampType, T.TimestampNTZType)):
+        late = column > F.timestamp_micros(F.lit(after_us).cast("bigint")).cast(kind)
+    elif isinstance(kind, T.DateType):
+        late = column > F.date_from_unix_date(F.lit(after_us // DAY_US))
+    else:
+        return frame
+    return frame.where(column.isNull() | late)
 
 
 def whole(named: Named | None, round_up: bool = False) -> Column:

@@ -37,10 +37,13 @@ def register(spark: SparkSession, conf: Config, d: Desk, name: str, gone: Gone =
     return replace(found, rows=found.rows - left_out, erased=left_out)
 
 
-def conformed(source: Opened, conf: Config) -> tuple[DataFrame, DataFrame]:
-    """(rows of the source that `where` keeps, the same as `conform.conform_events` makes them)."""
+def conformed(source: Opened, conf: Config, after_us: int | None = None) -> tuple[DataFrame, DataFrame]:
+    """(rows of the source that `where` keeps, the same as `conform.conform_events` makes them). after_us: those later
+    than that or without a time, and of others what cannot be told apart as it lies."""
     c = conf.clean
     rows = kept(source.frame, c.events.where, "clean.events")
+    if after_us is not None and c.events.format not in ("csv", "json"):  # there `_corrupt_record` wants whole lines
+        rows = conform.lately(rows, c.events, after_us)
     frame = conform.conform_events(rows, c.events, c.anonymous == "session")
     return rows, frame
 

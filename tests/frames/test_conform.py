@@ -91,6 +91,37 @@ def test_timestamps_and_dates(spark: Any) -> None:
     assert events(made)[0]["time"] == int(instant.timestamp()) * 1_000_000
 
 
+@pytest.mark.parametrize("unit", ["s", "ms", "us", "ns"])
+def test_rows_of_late_are_told_by_the_source_column(spark: Any, unit: str) -> None:
+    """Those whose time is later, or cannot be read, exactly."""
+    after = 1_577_836_800_000_001
+    near = {"s": after / 10**6, "ms": after / 10**3, "us": after, "ns": after * 1000}[unit]
+    values: list[int | None] = [None, 0, -1, 1]
+    for middle in (int(near), 2**63, -(2**63), *(sign * 2**63 // n for n in (10**6, 10**3) for sign in (1, -1))):
+        values += [v for v in range(middle - 1003, middle + 1004) if -(2**63) <= v < 2**63]
+    frame = spark.createDataFrame([("u", "i", v) for v in values], "u string, i string, t bigint")
+    source = EventSource(path=["x"], user_id="u", item_id="i", time="t", time_unit=unit)
+    all_ = conform.conform_events(frame, source).where(f"time IS NULL OR time > {after}")
+    found = conform.conform_events(conform.lately(frame, source, after), source)
+    assert 0 < found.count() < len(values) and found.exceptAll(all_).count() == all_.exceptAll(found).count() == 0
+
+
+def test_rows_of_late_are_looked_for_in_the_files(spark: Any, tmp_path: Any) -> None:
+    made = spark.sql("select 'u' u, 'i' i, timestamp_micros(n * 86400000000L) t, date_from_unix_date(n) d, cast("
+                     "timestamp_micros(n * 86400000000L) as timestamp_ntz) z, cast(n as string) s, cast(n as int) b "
+                     "from (select explode(sequence(0, 9)) as n)")  # fmt: skip
+    made.coalesce(1).write.parquet(str(tmp_path / "log"))
+    frame = spark.read.parquet(str(tmp_path / "log"))
+    for name, unit in (("t", None), ("d", None), ("z", None), ("b", "s")):
+        source = EventSource(path=["x"], user_id="u", item_id="i", time=name, time_unit=unit)
+        after = 6_000_000 if unit else 6 * 24 * HOUR
+        found = conform.lately(frame, source, after)
+        assert found.count() == 3
+        assert f"GreaterThan({name}" in found._jdf.queryExecution().executedPlan().toString(), name
+    text = EventSource(path=["x"], user_id="u", item_id="i", time="s")
+    assert conform.lately(frame, text, 0).count() == 10
+
+
 def test_amounts_are_exact_minor_units(spark: Any) -> None:
     rng = random.Random(5)
     values = [0.29, 1.005, -1.005, 0.0, 12.345, 1e15, math.nan, math.inf, -math.inf, 1e300, None]

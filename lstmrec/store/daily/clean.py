@@ -107,13 +107,13 @@ def extend(spark: SparkSession, conf: Config, t: Ticket, d: Desk, last: Yesterda
     c = conf.clean
     items, users = sourced.register(spark, conf, d, "items"), sourced.register(spark, conf, d, "users", gone)
     source = opened(spark, c.events, "clean.events")
-    rows, frame = sourced.conformed(source, conf)
     burst = max(_BURST_US, _BURSTS * c.double_click_s * 1_000_000) if c.double_click_s else 0
     undated, near = "(time IS NULL AND (_time IS NOT NULL OR position IS NULL))", f"time IS NULL OR time > {last.since}"
+    every, (rows, frame) = sourced.conformed(source, conf)[1], sourced.conformed(source, conf, last.since - burst)
     looked = sourced.happened(frame, conf).where(f"time > {last.since - burst} OR {undated}")
     with readable(c.events, "clean.events"):
         left_out = gone.met(looked.where(near))
-        (counted,) = collect.rows(sourced.happened(frame, conf).agg(
+        (counted,) = collect.rows(sourced.happened(every, conf).agg(
             F.count_if(F.expr(f"time > {last.since} OR {undated}")).alias("read"),
             F.count_if(F.col("time") <= last.since).alias("before"),
             F.count_if(F.col("time") <= _until(conf)).alias("settled")))  # fmt: skip
