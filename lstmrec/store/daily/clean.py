@@ -120,9 +120,9 @@ def extend(spark: SparkSession, conf: Config, t: Ticket, d: Desk, last: Yesterda
         read = int(counted["read"]) - left_out
         judged = d.materialise(sourced.alone(gone.without(looked), conf, items, users), "alone")
     looked, judged = judged, judged.where(near)
-    before = gone.without(read_version(spark, conf.root, tables.EVENTS, last.events))
     who = d.materialise(judged.where("reject_reason IS NULL").select("user_id").distinct(), "who")
-    beside = d.materialise(_beside(looked, before, who), "beside")
+    before = d.materialise(links.had(spark, conf.root, tables.EVENTS, last.events, who), "before")
+    beside = d.materialise(_beside(looked, before), "beside")
     verdict = verdicts.verdict(beside.transform(in_order.over_users(c, last.events.buckets or 1)), "events", True)
     frame = d.materialise(verdict.where(f"_old OR {near}"), "verdict", "_rejected")
     events, _ = quarantine.settled(_judged(frame, read, rows), conf, d, known(spark, conf, pinned, gone))
@@ -160,19 +160,19 @@ def extend(spark: SparkSession, conf: Config, t: Ticket, d: Desk, last: Yesterda
     }  # fmt: skip
     moved, longest = (moved, conf.daily.compact) if anew is None else (moved.unionByName(anew), 0)
     return links.extend(spark, t, tables.EVENTS, last.events, moved, stay.select(*tables.EVENTS.names), longest,
-                        facts=facts_ | gone.left_out(left_out), rows_in=read, rows_rejected=mine.lost)  # fmt: skip
+                        facts=facts_ | gone.left_out(left_out), were=before, rows_in=read,
+                        rows_rejected=mine.lost)  # fmt: skip
 
 
-def _beside(judged: DataFrame, before: DataFrame, who: DataFrame) -> DataFrame:
-    """Judged rows that are not known yet, and all known events of their users, told apart by `_old`."""
+def _beside(judged: DataFrame, before: DataFrame) -> DataFrame:
+    """Judged rows that are not known yet, and all known events of their users (`before`), told apart by `_old`."""
     there = before.select("user_id", "row_hash").withColumn("_known", F.lit(True))
     same = F.coalesce("_known", F.lit(False)) & F.col("reject_reason").isNull()
     new = judged.join(there, ["user_id", "row_hash"], "left").where(~same).drop("_known")
-    old = before.join(who, "user_id", "left_semi")
     made = {"_tie": F.col("row_hash"), "_known_user": F.lit(True)}
     nothing = [F.lit(None).cast(f.dataType).alias(f.name) for f in judged.schema.fields
                if f.name not in (*tables.EVENTS.names, *made)]  # fmt: skip
-    old = old.select(*tables.EVENTS.names, *[column.alias(name) for name, column in made.items()], *nothing)
+    old = before.select(*tables.EVENTS.names, *[column.alias(name) for name, column in made.items()], *nothing)
     return new.withColumn("_old", F.lit(False)).unionByName(old.withColumn("_old", F.lit(True)))
 
 

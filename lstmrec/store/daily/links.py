@@ -69,22 +69,32 @@ def _alone(spark: SparkSession, root: str, contract: Table, version: str, before
     return read_version(spark, root, contract, Manifest(**{**vars(link), "facts": {"chain": before}}))
 
 
+def had(spark: SparkSession, root: str, contract: Table, last: Manifest, users: DataFrame) -> DataFrame:
+    """All rows that `users` have in version `last`: a search of the whole table, to be made once."""
+    key = contract.grows
+    return read_version(spark, root, contract, last).join(users.select(key), key, "left_semi").select(*contract.names)
+
+
 def extend(spark: SparkSession, t: Ticket, contract: Table, last: Manifest, users: DataFrame, rows: DataFrame,
-           longest: int, *, facts: Mapping[str, Any], rows_in: int | None = None, rows_rejected: int = 0
-           ) -> Manifest:  # fmt: skip
+           longest: int, *, facts: Mapping[str, Any], were: DataFrame | None = None, rows_in: int | None = None,
+           rows_rejected: int = 0) -> Manifest:  # fmt: skip
     """Commit what moved since `last`: as a version that goes on from it, or, where its chain is `longest`, whole.
 
     users: whose rows moved, on the desk: Spark then knows how many they are, and which side is to travel. rows: all
-    rows that they have now. Keys are checked among these.
+    rows that they have now. were: all that they had in `last`, and others' too; without it they are looked for. Keys
+    are checked among `rows`.
     """
     key, chain = contract.grows, [*last.facts.get("chain", ()), last.version]
-    whole, facts = read_version(spark, t.root, contract, last), dict(facts)
+    facts = dict(facts)
     if len(chain) > longest:
-        rest = whole.join(users.select(key), key, "left_anti").select(*contract.names)
-        staged = stage(rest.unionByName(rows), t, contract, buckets=last.buckets)
+        rest = read_version(spark, t.root, contract, last).join(users.select(key), key, "left_anti")
+        staged = stage(rest.select(*contract.names).unionByName(rows), t, contract, buckets=last.buckets)
         return seal(staged, t, contract, facts=facts | {"chain": []}, rows_in=None, rows_rejected=rows_rejected)
-    known = whole.join(users.select(key), key, "left_semi").select(*contract.names)
-    gone = checks.fingerprint(known, contract)
+    if were is None:
+        were = had(spark, t.root, contract, last, users)
+    else:
+        were = were.join(users.select(key), key, "left_semi").select(*contract.names)
+    gone = checks.fingerprint(were, contract)
     staged = stage(rows, t, contract, buckets=last.buckets)
     return seal(staged, t, contract, facts=facts | {"chain": chain}, onto=(last.fingerprint, gone), rows_in=rows_in,
                 rows_rejected=rows_rejected)  # fmt: skip

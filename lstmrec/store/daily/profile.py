@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 from pyspark.sql import DataFrame, SparkSession
 
 from lstmrec import versions
@@ -25,24 +28,27 @@ def made(spark: SparkSession, conf: Config, t: Ticket, d: Desk, tags: dict[int, 
     """Commits WINDOWS and USER_PROFILES of role serve, ITEM_PROFILES without a row. tags: of the config's affinities;
     with any everybody's profile is made anew, since an item of an old event may have others today."""
     pinned = fitted.of(conf.root)[tables.USER_PROFILES]
-    split, users = read(spark, conf.root, tables.SPLIT), read(spark, conf.root, tables.USERS)
+    users = read(spark, conf.root, tables.USERS)
     commit(spark.createDataFrame([], tables.ITEM_PROFILES.ddl), t, tables.ITEM_PROFILES)
     facts = {
         name: versions.current(conf.root, c).version for name, c in (("split", tables.SPLIT), ("users", tables.USERS))
     }
     like = {"fitted": pinned.fingerprint, "max_length": conf.sequence.max_length}
     last = None if tags else _yesterday(conf, like)
-    who = None if last is None else _moved(spark, conf, last)
-    if who is not None:
-        who = d.materialise(who, "moved")
-        split, users = (x.join(who, "user_id", "left_semi") for x in (split, users))
+    since = None if last is None else _since(spark, conf, last[0].facts)
+    if since is None:
+        last, split = None, read(spark, conf.root, tables.SPLIT)
+    else:
+        split, new = since
+        who = d.materialise(split.select("user_id").unionByName(new).distinct(), "moved")
+        users = users.join(who, "user_id", "left_semi")
     placed = windows.windows(split, users, conf.sequence, conf.seed).drop("short")
     placed = d.materialise(placed, "windows")
     masks = affinity.masks(read(spark, conf.root, tables.ENCODED_ITEMS), list(tags)) if tags else None
     scalers = [profiles.Scaler(*s) for s in pinned.facts["scalers"]]
     known = profiles.encode(profiles.raw(split, placed, conf.profile, masks, len(tags)), scalers)
     made_, whole = facts | like, {"width": pinned.facts["width"], "scalers": pinned.facts["scalers"]}
-    if last is None or who is None:
+    if last is None:
         commit(placed, t, tables.WINDOWS, facts=made_ | {"left_out": 0})
         return commit(known, t, tables.USER_PROFILES, facts=made_ | whole)
     of_windows, of_profiles = last
@@ -66,13 +72,13 @@ def _yesterday(conf: Config, like: dict[str, object]) -> tuple[Manifest, Manifes
     return made[0], made[1]
 
 
-def _moved(spark: SparkSession, conf: Config, last: tuple[Manifest, Manifest]) -> DataFrame | None:
-    """user_id of users with other events than in `last`, and of users who were not there; None where nobody knows."""
-    split, facts = versions.current(conf.root, tables.SPLIT), last[0].facts
-    moved = links.moved(spark, conf.root, tables.SPLIT, split, facts["split"])
-    if moved is None or not versions.stands(conf.root, tables.USERS.name, facts["users"]):
+def _since(spark: SparkSession, conf: Config, facts: Mapping[str, Any]) -> tuple[DataFrame, DataFrame] | None:
+    """(rows of SPLIT of users with other events than in tables of these facts, user_id of users who were not there);
+    None where nobody knows."""
+    split = versions.current(conf.root, tables.SPLIT)
+    rows = links.since(spark, conf.root, tables.SPLIT, split, facts["split"])
+    if rows is None or not versions.stands(conf.root, tables.USERS.name, facts["users"]):
         return None
     then = versions.load(conf.root, tables.USERS, facts["users"])
     was = read_version(spark, conf.root, tables.USERS, then).select("user_id")
-    new = read(spark, conf.root, tables.USERS).select("user_id").join(was, "user_id", "left_anti")
-    return moved.unionByName(new).distinct()
+    return rows, read(spark, conf.root, tables.USERS).select("user_id").join(was, "user_id", "left_anti")

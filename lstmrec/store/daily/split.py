@@ -15,7 +15,7 @@ from lstmrec.frames import split
 from lstmrec.store import collect
 from lstmrec.store.commit import Ticket, commit
 from lstmrec.store.daily import links
-from lstmrec.store.read import read, read_version
+from lstmrec.store.read import read
 from lstmrec.store.work import Desk
 
 
@@ -25,24 +25,23 @@ def made(spark: SparkSession, conf: Config, t: Ticket, d: Desk) -> Manifest:
     events = versions.current(conf.root, tables.EVENTS)
     at = split.cuts(conf.split, conf.as_of_us)
     last = yesterday(conf, events)
-    moved = None if last is None else links.moved(spark, conf.root, tables.EVENTS, events, last.facts["events"])
+    since = None if last is None else links.since(spark, conf.root, tables.EVENTS, events, last.facts["events"])
     if not events.rows_out:
         raise DataError("D353", "there is no event", "table events", "see what s1 has refused: table rejects")
     placed = split.with_split(conf.split, at, conf.seed)
-    every = read(spark, conf.root, tables.EVENTS)
-    if last is None or moved is None:
+    if last is None or since is None:
+        every = read(spark, conf.root, tables.EVENTS)
         users = collect.count(every.select("user_id").distinct())
         _beside(spark, conf, t, at, users, events.rows_out)
         return commit(split.kept(every.transform(placed)), t, tables.SPLIT, buckets=events.buckets,
                       facts=_facts(events, users, users))  # fmt: skip
-    moved = d.materialise(moved, "moved")
-    known = read_version(spark, conf.root, tables.SPLIT, last).select("user_id").where("index = 0")
-    new = collect.count(moved.join(known, "user_id", "left_anti"))
-    mine = every.join(moved, "user_id", "left_semi")
-    users = last.facts["users"] + new
+    moved = d.materialise(since.select("user_id").distinct(), "moved")
+    were = d.materialise(links.had(spark, conf.root, tables.SPLIT, last, moved), "were")
+    n = collect.count(moved)
+    users = last.facts["users"] + n - collect.count(were.where("index = 0"))
     _beside(spark, conf, t, at, users, events.rows_out)
-    return links.extend(spark, t, tables.SPLIT, last, moved, split.kept(mine.transform(placed)), conf.daily.compact,
-                        facts=_facts(events, users, collect.count(moved)))  # fmt: skip
+    return links.extend(spark, t, tables.SPLIT, last, moved, split.kept(since.transform(placed)), conf.daily.compact,
+                        facts=_facts(events, users, n), were=were)  # fmt: skip
 
 
 def yesterday(conf: Config, events: Manifest) -> Manifest | None:
