@@ -34,7 +34,7 @@ from typing import Any
 
 HERE = Path(__file__).resolve().parent
 sys.path[:0] = [str(HERE / "score_peers"), str(HERE.parent)]
-from clock import cpu  # noqa: E402  # scripts, found by these paths
+from clock import Tally  # noqa: E402  # scripts, found by these paths
 from make_events import START, World, make  # noqa: E402
 from pyspark.sql import SparkSession  # noqa: E402
 from pyspark.sql import functions as F  # noqa: E402
@@ -114,16 +114,16 @@ def hand_out(spark: SparkSession, later: Path, log: Path, day: int, args: argpar
     return int(spark.read.parquet(f"{place}.parquet").select("user_id").distinct().count())
 
 
-def walked(spark: SparkSession, conf: Config, jobs: Sequence[str], published: bool = True) -> Figures:
+def walked(spark: SparkSession, conf: Config, jobs: Sequence[str], tally: Tally, published: bool = True) -> Figures:
     """Seconds and CPU seconds of the jobs and, where asked for, publish."""
-    began, worked, parts = time.perf_counter(), sum(cpu().values()), {}
+    began, worked, parts = time.perf_counter(), tally.seconds(), {}
     for job in jobs:
-        before = sum(cpu().values())
+        before = tally.seconds()
         door.walk(importlib.import_module(f"lstmrec.jobs.{job}"), conf, spark=spark)
-        parts[job] = round(sum(cpu().values()) - before, 1)
+        parts[job] = round(tally.seconds() - before, 1)
     if published:
         publish(conf)
-    return {"seconds": time.perf_counter() - began, "cpu_seconds": sum(cpu().values()) - worked, "jobs": parts}
+    return {"seconds": time.perf_counter() - began, "cpu_seconds": tally.seconds() - worked, "jobs": parts}
 
 
 def copied(root: Path, to: Path) -> None:
@@ -174,19 +174,20 @@ def facts(days: Sequence[Figures], kept: int, full: int) -> Figures:
 
 def measured(spark: SparkSession, args: argparse.Namespace) -> Figures:
     root, whole, log, later = (args.dir / name for name in ("root", "whole", "log", "later"))
+    tally = Tally()
     users, items = max(20, args.events // 50), max(1_000, args.events // 400)
     for place, seed in ((log, 1), (later, 2)):
         make(spark, World(args.events, users, items, BASE, seed, False), str(place), 2)
     first = config(root, log, 0)
-    print(f"first run: {walked(spark, first, flows.JOBS[:7], published=False)}", file=sys.stderr, flush=True)
+    print(f"first run: {walked(spark, first, flows.JOBS[:7], tally, published=False)}", file=sys.stderr, flush=True)
     days = []
     for day in range(1, args.days + 1):
         moved = hand_out(spark, later, log, day, args)
         copied(root, whole)
         conf = config(root, log, day, flow="daily")
-        one: Figures = {"moved": moved, "daily": walked(spark, conf, flows.jobs(conf))}
+        one: Figures = {"moved": moved, "daily": walked(spark, conf, flows.jobs(conf), tally)}
         conf = config(whole, log, day, flow="daily", daily={"whole": True})
-        one |= {"whole": walked(spark, conf, flows.jobs(conf)), "differing": differing(root, whole),
+        one |= {"whole": walked(spark, conf, flows.jobs(conf), tally), "differing": differing(root, whole),
                 "users": versions.current(str(root), tables.USERS).rows_out}  # fmt: skip
         days.append(one)
         print(f"day {day}: {json.dumps(one)}", file=sys.stderr, flush=True)
