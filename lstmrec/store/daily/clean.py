@@ -2,7 +2,8 @@
 is known of their users. Whose events moved has all of them in the new version; everybody else's stay where they lie.
 
 Rules over many rows look back, so they are told the user's known events along with the new rows: what was accepted once
-is judged again only by what came since. A row that is read twice is the known one.
+is judged again only by what came since. A row that is read twice is the known one, and of a user who brings no other
+nothing is looked at.
 """
 
 from __future__ import annotations
@@ -118,23 +119,23 @@ def extend(spark: SparkSession, conf: Config, t: Ticket, d: Desk, last: Yesterda
             F.count_if(F.col("time") <= last.since).alias("before"),
             F.count_if(F.col("time") <= _until(conf)).alias("settled")))  # fmt: skip
         read = int(counted["read"]) - left_out
-        judged = d.materialise(sourced.alone(gone.without(looked), conf, items, users), "alone")
-    looked, judged = judged, judged.where(near)
-    who = d.materialise(judged.where("reject_reason IS NULL").select("user_id").distinct(), "who")
+        alone = sourced.alone(gone.without(looked), conf, items, users)
+        there = read_version(spark, conf.root, tables.EVENTS, last.events).where(f"time > {last.since - burst}")
+        looked = d.materialise(_told_apart(alone, there), "alone")
+    judged, new = looked.where(near), looked.where("NOT _same").drop("_same")
+    who = d.materialise(new.where(near).where("reject_reason IS NULL").select("user_id").distinct(), "who")
     before = d.materialise(links.had(spark, conf.root, tables.EVENTS, last.events, who), "before")
-    beside = d.materialise(_beside(looked, before), "beside")
+    beside = d.materialise(_beside(new, before), "beside")
     verdict = verdicts.verdict(beside.transform(in_order.over_users(c, last.events.buckets or 1)), "events", True)
     frame = d.materialise(verdict.where(f"_old OR {near}"), "verdict", "_rejected")
     events, _ = quarantine.settled(_judged(frame, read, rows), conf, d, known(spark, conf, pinned, gone))
     fresh = events.frame.where("NOT _old")
     mine = replace(events, frame=fresh, refused=collect.counts(fresh.where("_rejected"), "reject_reason"))
-    again = collect.count(judged.join(before.select("user_id", "row_hash"), ["user_id", "row_hash"], "left_semi")
-                          .where("reject_reason IS NULL"))  # fmt: skip
-    new = collect.count(fresh.where("NOT _rejected"))
-    if read != again + new + mine.lost:
-        raise DataError("D352", f"{read} rows read, {again} known, {new} new and {mine.lost} refused: some are lost or "
-                        "doubled", "table events", "please report it")  # fmt: skip
-    told = _told(int(counted["before"]), last, mine, new)
+    again, came = collect.count(judged.where("_same")), collect.count(fresh.where("NOT _rejected"))
+    if read != again + came + mine.lost:
+        raise DataError("D352", f"{read} rows read, {again} known, {came} new and {mine.lost} refused: some are lost "
+                        "or doubled", "table events", "please report it")  # fmt: skip
+    told = _told(int(counted["before"]), last, mine, came)
     today = _of_today(mine, last, told)
     quarantine.bearable(today, c, conf.as_of_us, least=0)
     told["today"] = {"rows": today.rows, "faults": sum(n for r, n in today.refused.items() if r not in tables.CHOSEN)}
@@ -155,7 +156,7 @@ def extend(spark: SparkSession, conf: Config, t: Ticket, d: Desk, last: Yesterda
     facts_ = facts(spark, conf, pinned, int(counted["settled"])) | told | {
         "rejected": mine.refused, "conflicts": mine.refused.get("conflicting_event_id", 0),
         "rules": in_order.ledger(c, read, mine.refused), "corrupt_files": list(source.corrupt_files),
-        "told": {"read": f"{read:,}", "new": f"{new:,}", "late beyond the horizon": f"{told['late'] or 0:,}",
+        "told": {"read": f"{read:,}", "new": f"{came:,}", "late beyond the horizon": f"{told['late'] or 0:,}",
                  "users moved": f"{told['moved']:,}", "users": f"{people.rows_out:,}"},
     }  # fmt: skip
     moved, longest = (moved, conf.daily.compact) if anew is None else (moved.unionByName(anew), 0)
@@ -164,13 +165,17 @@ def extend(spark: SparkSession, conf: Config, t: Ticket, d: Desk, last: Yesterda
                         rows_rejected=mine.lost)  # fmt: skip
 
 
-def _beside(judged: DataFrame, before: DataFrame) -> DataFrame:
+def _told_apart(rows: DataFrame, there: DataFrame) -> DataFrame:
+    """Rows judged alone, with `_same`: among the events that are `there`."""
+    known_ = there.select("user_id", "row_hash").withColumn("_same", F.lit(True))
+    same = F.coalesce("_same", F.lit(False)) & F.col("reject_reason").isNull()
+    return rows.join(known_, ["user_id", "row_hash"], "left").withColumn("_same", same)
+
+
+def _beside(new: DataFrame, before: DataFrame) -> DataFrame:
     """Judged rows that are not known yet, and all known events of their users (`before`), told apart by `_old`."""
-    there = before.select("user_id", "row_hash").withColumn("_known", F.lit(True))
-    same = F.coalesce("_known", F.lit(False)) & F.col("reject_reason").isNull()
-    new = judged.join(there, ["user_id", "row_hash"], "left").where(~same).drop("_known")
     made = {"_tie": F.col("row_hash"), "_known_user": F.lit(True)}
-    nothing = [F.lit(None).cast(f.dataType).alias(f.name) for f in judged.schema.fields
+    nothing = [F.lit(None).cast(f.dataType).alias(f.name) for f in new.schema.fields
                if f.name not in (*tables.EVENTS.names, *made)]  # fmt: skip
     old = before.select(*tables.EVENTS.names, *[column.alias(name) for name, column in made.items()], *nothing)
     return new.withColumn("_old", F.lit(False)).unionByName(old.withColumn("_old", F.lit(True)))
