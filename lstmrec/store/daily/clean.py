@@ -109,9 +109,10 @@ def extend(spark: SparkSession, conf: Config, t: Ticket, d: Desk, last: Yesterda
     items, users = sourced.register(spark, conf, d, "items"), sourced.register(spark, conf, d, "users", gone)
     source = opened(spark, c.events, "clean.events")
     burst = max(_BURST_US, _BURSTS * c.double_click_s * 1_000_000) if c.double_click_s else 0
+    back = last.since - burst
     undated, near = "(time IS NULL AND (_time IS NOT NULL OR position IS NULL))", f"time IS NULL OR time > {last.since}"
-    every, (rows, frame) = sourced.conformed(source, conf)[1], sourced.conformed(source, conf, last.since - burst)
-    looked = sourced.happened(frame, conf).where(f"time > {last.since - burst} OR {undated}")
+    every, (rows, frame) = sourced.conformed(source, conf)[1], sourced.conformed(source, conf, back)
+    looked = sourced.happened(frame, conf).where(f"time > {back} OR {undated}")
     with readable(c.events, "clean.events"):
         left_out = gone.met(looked.where(near))
         (counted,) = collect.rows(sourced.happened(every, conf).agg(
@@ -120,7 +121,7 @@ def extend(spark: SparkSession, conf: Config, t: Ticket, d: Desk, last: Yesterda
             F.count_if(F.col("time") <= _until(conf)).alias("settled")))  # fmt: skip
         read = int(counted["read"]) - left_out
         alone = sourced.alone(gone.without(looked), conf, items, users)
-        there = read_version(spark, conf.root, tables.EVENTS, last.events).where(f"time > {last.since - burst}")
+        there = read_version(spark, conf.root, tables.EVENTS, last.events).where(f"time > {back}")
         looked = d.materialise(_told_apart(alone, there), "alone")
     judged, new = looked.where(near), looked.where("NOT _same").drop("_same")
     who = d.materialise(new.where(near).where("reject_reason IS NULL").select("user_id").distinct(), "who")

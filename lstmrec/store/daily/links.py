@@ -37,36 +37,16 @@ def before(root: str, contract: Table, as_of_us: int, like: Callable[[Manifest],
     return best
 
 
-def moved(spark: SparkSession, root: str, contract: Table, now: Manifest, since: str) -> DataFrame | None:
-    """Distinct values of `contract.grows` with rows in versions after `since`; None where `now` does not go on from
-    there."""
-    later = _later(now, since)
-    if later is None:
-        return None
-    found = spark.createDataFrame([], f"{contract.grows} string")
-    for version in later:
-        found = found.unionByName(_alone(spark, root, contract, version, []).select(contract.grows))
-    return found.distinct()
-
-
 def since(spark: SparkSession, root: str, contract: Table, now: Manifest, then: str) -> DataFrame | None:
     """All rows that those have now who moved after version `then`; None where `now` does not go on from there."""
-    later = _later(now, then)
-    if not later:
-        return None if later is None else spark.createDataFrame([], contract.ddl)
-    return _alone(spark, root, contract, later[-1], later[:-1])
-
-
-def _later(now: Manifest, then: str) -> list[str] | None:
-    """The versions from `then`, left out, to `now`; None where it does not go on from there."""
     chain = [*now.facts.get("chain", ()), now.version]
-    return chain[chain.index(then) + 1 :] if then in chain else None
-
-
-def _alone(spark: SparkSession, root: str, contract: Table, version: str, before: list[str]) -> DataFrame:
-    """Rows of a version, its files put together with those of no more of its chain than `before`."""
-    link = versions.load(root, contract, version)
-    return read_version(spark, root, contract, Manifest(**{**vars(link), "facts": {"chain": before}}))
+    if then not in chain:
+        return None
+    later = chain[chain.index(then) + 1 :]
+    if not later:
+        return spark.createDataFrame([], contract.ddl)
+    newest = versions.load(root, contract, later[-1])
+    return read_version(spark, root, contract, Manifest(**{**vars(newest), "facts": {"chain": later[:-1]}}))
 
 
 def had(spark: SparkSession, root: str, contract: Table, last: Manifest, users: DataFrame) -> DataFrame:
