@@ -22,16 +22,23 @@ def family(pid: int | None = None) -> list[int]:
     return mine
 
 
+def _stat(pid: int) -> tuple[str, list[str]]:
+    """A process's name, and what /proc says of it from its state on; nothing where it has ended."""
+    try:
+        name, rest = Path(f"/proc/{pid}/stat").read_text().split("(", 1)[1].rsplit(")", 1)
+    except OSError:
+        return "", []
+    return name, rest.split()
+
+
 def cpu() -> dict[str, float]:
     """CPU seconds by program name (`java`, `python`), those of ended children included."""
     out: dict[str, float] = {}
     for pid in family():
-        try:
-            name, rest = Path(f"/proc/{pid}/stat").read_text().split("(", 1)[1].rsplit(")", 1)
-        except OSError:
-            continue
-        kind = "java" if name == "java" else "python"
-        out[kind] = out.get(kind, 0.0) + sum(map(int, rest.split()[11:15])) / _TICK
+        name, fields = _stat(pid)
+        if fields:
+            kind = "java" if name == "java" else "python"
+            out[kind] = out.get(kind, 0.0) + sum(map(int, fields[11:15])) / _TICK
     return out
 
 
@@ -65,11 +72,9 @@ class Tally:
     def _look(self) -> int:
         with self._lock:
             for pid in family():
-                try:
-                    fields = Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
-                except OSError:  # ended meanwhile: what it was seen with last stays
-                    continue
-                self._known[pid, fields[19]] = int(fields[11]) + int(fields[12])  # fields[19]: when it began
+                _, fields = _stat(pid)
+                if fields:  # else it ended meanwhile: what it was seen with last stays
+                    self._known[pid, fields[19]] = int(fields[11]) + int(fields[12])  # fields[19]: when it began
             return sum(self._known.values())
 
     def _watch(self) -> None:

@@ -21,7 +21,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from clock import cpu
+from clock import Tally
 from prepare import write_bundle
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
@@ -99,11 +99,11 @@ def config(root: str, mode: str, day: int) -> Config:
     })  # fmt: skip
 
 
-def timed(spark: SparkSession, conf: Config) -> tuple[float, float]:
+def timed(spark: SparkSession, conf: Config, tally: Tally) -> tuple[float, float]:
     """(seconds, CPU seconds) of the job."""
-    before, began = sum(cpu().values()), time.perf_counter()
+    before, began = tally.seconds(), time.perf_counter()
     score.run(spark, conf)
-    return time.perf_counter() - began, sum(cpu().values()) - before
+    return time.perf_counter() - began, tally.seconds() - before
 
 
 def lists(spark: SparkSession, root: str) -> DataFrame:
@@ -121,16 +121,17 @@ def main() -> None:
     root, once = str(args.root), f"{args.root}-once"
     write_bundle(args.root, NetSpec(dim=WIDTH, units=WIDTH, trained=args.items + 2, history="filter"))
     with session("bench") as spark:
+        tally = Tally()
         write(spark, root, args, 0)
-        first_full = timed(spark, config(root, "carry", 0))
+        first_full = timed(spark, config(root, "carry", 0), tally)
         write(spark, root, args, 1)
         shutil.rmtree(once, ignore_errors=True)
         shutil.copytree(root, once, copy_function=os.link)  # no file is ever written twice
-        first_update = timed(spark, config(once, "update", 1))
+        first_update = timed(spark, config(once, "update", 1), tally)
         shutil.rmtree(once)
-        update = timed(spark, config(root, "update", 1))
+        update = timed(spark, config(root, "update", 1), tally)
         told, updated = versions.current(root, tables.USER_STATES).facts["users"], lists(spark, root)
-        full = timed(spark, config(root, "carry", 1))
+        full = timed(spark, config(root, "carry", 1), tally)
         differing = updated.exceptAll(lists(spark, root)).count()
     print(json.dumps({
         "share": update[0] / full[0], "share_cpu": update[1] / full[1], "update_s": update[0], "full_s": full[0],
