@@ -29,9 +29,10 @@ def as_of(day: int) -> str:
 class Log:
     """Rows by the day they are delivered on; `write` lays down what is there by then."""
 
-    def __init__(self, seed: int = 3, days: int = 4, late: bool = False) -> None:
-        """late: each day tells of one event of a month before, beyond every horizon."""
-        draw, self.late = random.Random(seed), late
+    def __init__(self, seed: int = 3, days: int = 4, late: bool = False, ids: bool = False) -> None:
+        """late: each day tells of one event of a month before, beyond every horizon. ids: the source has a column
+        `number`, its own id of an event: null but of user g, who came on the first day, number 1."""
+        draw, self.late, self.ids = random.Random(seed), late, ids
         self.draw = draw
         self.rows: list[_Row] = []
         for u in range(USERS):
@@ -41,6 +42,8 @@ class Log:
                     self._add(day, f"u{u:02d}", item, day)
         for u in range(USERS):  # an item each that nobody else takes: CORE refuses it, and the visit it was all of
             self.rows.append((1, f"u{u:02d}", f"r{u:02d}", START - 5 * DAY, "view", 1))
+        if ids:
+            self.rows.append((FIRST, "g", "i01", START + FIRST * DAY + 9, "buy", 1))
         for day in range(FIRST, FIRST + days):
             self._day(day)
             self._burst(day)
@@ -71,7 +74,10 @@ class Log:
         """events.parquet, items.parquet, users.parquet as they are at the end of a day."""
         folder.mkdir(parents=True, exist_ok=True)
         rows, names = [r[1:] for r in self.rows if r[0] <= day], ("who", "what", "at", "kind", "pieces")
-        pq.write_table(pa.table({n: [r[i] for r in rows] for i, n in enumerate(names)}), folder / "events.parquet")
+        events = pa.table({n: [r[i] for r in rows] for i, n in enumerate(names)})
+        if self.ids:
+            events = events.append_column("number", pa.array([1 if r[0] == "g" else None for r in rows], "int64"))
+        pq.write_table(events, folder / "events.parquet")
         items = [f"i{i:02d}" for i in range(ITEMS + max(day - FIRST + 1, 0))]
         told = {"label": [f"kind {i % 3}" for i in range(len(items))], "weight": [float(i) for i in range(len(items))]}
         pq.write_table(pa.table({"what": items, **told}), folder / "items.parquet")

@@ -28,6 +28,13 @@ MADE = ("items", "users", "core", "events", "split", "cuts", "vocabulary", "scal
 FITTED = ("events", "core", "vocabulary", "scalers", "encoded_users", "encoded_items", "user_profiles")
 
 
+def config(root: Path | str, source: Path, day: int, **more: Any) -> Config:
+    """The log's, whose events have numbers of their own."""
+    conf = days.config(Path(root), source, day, **more)
+    events = conf.clean.events.model_copy(update={"event_id": "number"})
+    return conf.model_copy(update={"clean": conf.clean.model_copy(update={"events": events})})
+
+
 def walk(spark: Any, conf: Config, *jobs: str) -> list[str]:
     return [door.walk(importlib.import_module(f"lstmrec.jobs.{j}"), conf, spark=spark).state for j in jobs or JOBS]
 
@@ -50,16 +57,16 @@ def two(spark: Any, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Pat
     """(a root after two days, another whose second day was made whole, the source, its log)."""
     base = tmp_path_factory.mktemp("days")
     source, root, whole = base / "source", base / "root", base / "whole"
-    log, day = days.Log(days=4), days.FIRST
+    log, day = days.Log(days=4, ids=True), days.FIRST
     log.write(source, day - 1)
-    walk(spark, days.config(root, source, day - 1))
+    walk(spark, config(root, source, day - 1))
     bundle(str(root))
     log.write(source, day)
-    walk(spark, days.config(root, source, day, flow="daily"))
+    walk(spark, config(root, source, day, flow="daily"))
     shutil.copytree(root, whole)
     log.write(source, day + 1)
-    walk(spark, days.config(root, source, day + 1, flow="daily"))
-    walk(spark, days.config(whole, source, day + 1, flow="daily", daily={"whole": True}))
+    walk(spark, config(root, source, day + 1, flow="daily"))
+    walk(spark, config(whole, source, day + 1, flow="daily", daily={"whole": True}))
     return root, whole, source, log
 
 
@@ -124,7 +131,7 @@ def test_prune_keeps_what_days_are_made_of(two: Any) -> None:
 
 def test_a_day_made_again_is_skipped_and_an_older_one_goes_on_from_its_own_yesterday(spark: Any, two: Any) -> None:
     root, _, source, log = two
-    again = days.config(root, source, days.FIRST + 1, flow="daily")
+    again = config(root, source, days.FIRST + 1, flow="daily")
     assert walk(spark, again) == ["skip"] * 4
     last = made(root, "events")
     log.write(source, days.FIRST)
@@ -136,7 +143,7 @@ def test_a_day_made_again_is_skipped_and_an_older_one_goes_on_from_its_own_yeste
 
 def test_keys_that_change_no_row_begin_no_chain(tmp_path: Path) -> None:
     """Days of before they were there have no word of them, so none may be among the rules."""
-    conf = days.config(tmp_path / "root", tmp_path, days.FIRST + 1, flow="daily")
+    conf = config(tmp_path / "root", tmp_path, days.FIRST + 1, flow="daily")
     asked = conf.clean.events.model_copy(update={"success_file": True})
     old = conf.clean.model_dump(mode="json")
     del old["events"]["success_file"]
@@ -148,7 +155,7 @@ def test_rules_that_look_at_more_than_is_known_make_every_day_from_all_events(tw
     root, _, source, _ = two
     asked = [{}, {"consecutive_repeats": "reject"}, {"consecutive_repeats": "reject", "core": {}},
              {"cancellations": "undo"}, {"unknown_items": "reject"}]  # fmt: skip
-    base, pinned = days.config(root, source, days.FIRST + 2, flow="daily"), fitted.of(str(root))
+    base, pinned = config(root, source, days.FIRST + 2, flow="daily"), fitted.of(str(root))
     monkeypatch.setattr(clean, "_like", lambda *_: made(root, "events").facts["like"])  # the day before had them too
     found = []
     for one in asked:
@@ -159,7 +166,7 @@ def test_rules_that_look_at_more_than_is_known_make_every_day_from_all_events(tw
 
 def test_late_events_are_taken_in_within_the_horizon_and_counted_beyond(spark: Any, two: Any, tmp_path: Path) -> None:
     _, whole, _, _ = two
-    log = days.Log(days=4)
+    log = days.Log(days=4, ids=True)
     day, source, root = days.FIRST + 2, tmp_path / "source", tmp_path / "root"
     shutil.copytree(whole, root)
     start = days.START
@@ -167,13 +174,30 @@ def test_late_events_are_taken_in_within_the_horizon_and_counted_beyond(spark: A
     log.rows.append((day, "u01", "i03", start + (day - 9) * days.DAY + 7, "buy", 1))  # far too late
     log.write(source, day)
     before = made(root, "events").rows_out
-    walk(spark, days.config(root, source, day, flow="daily"), "clean")
+    walk(spark, config(root, source, day, flow="daily"), "clean")
     events = made(root, "events")
     times = {r["time"] for r in rows.select(str(root), events, ["time"], ds.field("user_id") == "u01")}
     assert (start + (day - 2) * days.DAY + 7) * 1_000_000 in times
     assert (start + (day - 9) * days.DAY + 7) * 1_000_000 not in times
     assert events.facts["late"] == 1 and events.rows_out == before + events.facts["new"]
     assert events.facts["today"] == {"rows": events.facts["read"], "faults": 6}  # two broken rows a day looked at
+
+
+def test_who_has_no_event_left_is_in_no_link(spark: Any, two: Any, tmp_path: Path) -> None:
+    """g's one event gives way to an earlier row of the same number, and CORE refuses that one: no row of g is left to
+    stand in for the old ones."""
+    day, source = days.FIRST + 2, tmp_path / "source"
+    log = days.Log(days=4, ids=True)
+    log.rows.append((day, "g", "r00", days.START + days.FIRST * days.DAY + 3, "view", 1))
+    log.write(source, day)
+    roots = [tmp_path / "root", tmp_path / "whole"]
+    for root, daily in zip(roots, ({}, {"whole": True}), strict=True):
+        shutil.copytree(two[0], root)
+        walk(spark, config(root, source, day, flow="daily", daily=daily), "clean", "split")
+        for name in ("events", "split"):
+            assert not rows.select(str(root), made(root, name), ["user_id"], ds.field("user_id") == "g"), (root, name)
+    assert [[made(root, n).fingerprint for n in MADE[:5]] for root in roots[:1]] == [
+        [made(root, n).fingerprint for n in MADE[:5]] for root in roots[1:]]  # fmt: skip
 
 
 def test_a_bundle_that_lost_what_it_was_fitted_with_is_told(two: Any, tmp_path: Path) -> None:

@@ -149,18 +149,22 @@ def extend(spark: SparkSession, conf: Config, t: Ticket, d: Desk, last: Yesterda
     were = read_version(spark, conf.root, tables.USERS, last.users)
     people = commit(_everybody(conf, gone.without(were), users, judged), t, tables.USERS,
                     facts={"source": users.rows} | gone.left_out(users.erased))  # fmt: skip
-    anew = gone.frame if gone.met(were) else None
-    moved = events.frame.where("_old = _rejected").select("user_id").distinct()
-    moved = d.materialise(moved, "moved")
+    moved = events.frame.groupBy("user_id").agg(
+        F.bool_or(F.expr("_old = _rejected")).alias("_moved"), F.count_if(F.expr("NOT _rejected")).alias("_left")
+    )
+    moved = d.materialise(moved.where("_moved").drop("_moved"), "moved")
     stay = events.frame.where("NOT _rejected").join(moved, "user_id", "left_semi")
-    told |= {"moved": collect.count(moved)}
+    (left,) = collect.rows(moved.agg(F.count("*").alias("moved"), F.count_if(F.expr("_left = 0")).alias("emptied")))
+    anew, told["moved"] = gone.frame if gone.met(were) else None, left["moved"]
     facts_ = facts(spark, conf, pinned, int(counted["settled"])) | told | {
         "rejected": mine.refused, "conflicts": mine.refused.get("conflicting_event_id", 0),
         "rules": in_order.ledger(c, read, mine.refused), "corrupt_files": list(source.corrupt_files),
         "told": {"read": f"{read:,}", "new": f"{came:,}", "late beyond the horizon": f"{told['late'] or 0:,}",
                  "users moved": f"{told['moved']:,}", "users": f"{people.rows_out:,}"},
     }  # fmt: skip
-    moved, longest = (moved, conf.daily.compact) if anew is None else (moved.unionByName(anew), 0)
+    moved = moved.select("user_id") if anew is None else moved.select("user_id").unionByName(anew)
+    # Who has no row in the new link is read from the old ones: without any row left they are in no link.
+    longest = conf.daily.compact if anew is None and not left["emptied"] else 0
     return links.extend(spark, t, tables.EVENTS, last.events, moved, stay.select(*tables.EVENTS.names), longest,
                         facts=facts_ | gone.left_out(left_out), were=before, rows_in=read,
                         rows_rejected=mine.lost)  # fmt: skip
