@@ -64,25 +64,28 @@ def counts(history: DataFrame, since_us: int | None = None) -> DataFrame:
     return history.groupBy("item_id").agg(F.count(F.lit(1)).alias("count"), F.count_if(recent).alias("recent"))
 
 
-def popular(history: DataFrame, k: int, shown: Shown, since_us: int | None = None) -> DataFrame:
+def popular(history: DataFrame, k: int, shown: Shown, since_us: int | None = None, users: DataFrame | None = None
+            ) -> DataFrame:  # fmt: skip
     """One row, `popular`: array<struct<item_id, score = recent count>>, best first.
 
-    As long as any list may need: 2k; where seen items are hidden k + the longest distinct history; all with rules.
+    As long as any list may need: 2k; where seen items are hidden k + the longest history; all with rules. users: who
+    gets a list, and perhaps `history`, how many events each has.
     """
-    return in_order(counts(history, since_us), history, k, shown)
+    return in_order(counts(history, since_us), history, k, shown, users)
 
 
-def in_order(items: DataFrame, history: DataFrame, k: int, shown: Shown) -> DataFrame:
+def in_order(items: DataFrame, history: DataFrame, k: int, shown: Shown, users: DataFrame | None = None) -> DataFrame:
     """`popular` of (item_id, recent, count), one row each value of `group` where there is one. history: whose items
-    may be hidden."""
+    may be hidden; users: see there."""
     keys = [(-F.col("recent")).alias("r"), (-F.col("count")).alias("c"), *ties()]
     group = ["group"] if "group" in items.columns else []
     every = F.sort_array(F.collect_list(F.struct(*keys))).alias("all")
     if shown.rules is not None:
         short = items.groupBy(*group).agg(every)
     elif shown.seen != "none":
-        own = history.groupBy("user_id").agg(F.count_distinct("item_id").alias("n"))
-        longest = own.agg(F.coalesce(F.max("n"), F.lit(0)).alias("longest"))
+        if users is None or "history" not in users.columns:
+            users = history.groupBy("user_id").agg(F.count(F.lit(1)).alias("history"))
+        longest = users.agg(F.coalesce(F.max("history"), F.lit(0)).alias("longest"))
         sized = items.groupBy(*group).agg(every).crossJoin(F.broadcast(longest))
         short = sized.select(*group, F.slice("all", F.lit(1), (F.col("longest") + k).cast("int")).alias("all"))
     elif group:

@@ -49,5 +49,5 @@ def score(users: DataFrame, history: DataFrame, fitted: dict[str, DataFrame], en
         k,
         shown,
     )
-    fill = lists.by_place(lists.popular(history, k, shown))
+    fill = lists.by_place(lists.popular(history, k, shown, users=users))
     return lists.filled(users, own, fill, history, k, shown)

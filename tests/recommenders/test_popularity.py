@@ -25,6 +25,19 @@ def test_equals_a_plain_count(spark: Any, days: int | None, hide: bool, k: int) 
     assert len({tuple(v[0]) for v in got.values()}) == 1 or hide
 
 
+def test_whose_number_of_events_is_known_need_not_be_counted(spark: Any) -> None:
+    k, rows = 2, logs.log(1)
+    rows += [("all", f"i{i}", *rows[0][2:]) for i in range(9)]
+    order = [i for i, _ in logs.popular(rows, logs.hashes(spark, rows), None)]
+    many = {u: len(found) for u, found in logs.by_user(rows).items()}
+    who = spark.createDataFrame([(u, many.get(u, 0)) for u in [*USERS, "all"]], "user_id string, history int")
+    frame = spark.createDataFrame(rows, logs.DDL)
+    found = popularity.score(who, frame, {}, Popularity(kind="popularity"), None, k, Shown("history"))
+    for r in found.collect():
+        had = {i for u, i, *_ in rows if u == r["user_id"]}
+        assert [x["item_id"] for x in r["items"]] == [i for i in order if i not in had][:k]
+
+
 def test_an_empty_history_gives_empty_lists(spark: Any) -> None:
     frame = spark.createDataFrame([], logs.DDL)
     who = spark.createDataFrame([("a",)], "user_id string")
