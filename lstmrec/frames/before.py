@@ -11,9 +11,7 @@ from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
 from lstmrec.contracts.ids import FIRST, UNKNOWN
-from lstmrec.contracts.units import FIXED
-
-_DAY_SECONDS = 86_400
+from lstmrec.contracts.units import DAY_S, FIXED
 
 
 def decayed(j: int) -> str:
@@ -56,7 +54,7 @@ def counted(windows: DataFrame, histories: DataFrame, half_lives_days: Sequence[
     ).where(F.col("e.items") >= FIRST)  # fmt: skip
     age = (F.col("now") - F.col("e.times")).cast("double")
     decays = [
-        F.sum(F.round(F.pow(F.lit(2.0), -age / F.lit(days * _DAY_SECONDS)) * FIXED).cast("bigint")).alias(f"d{j}")
+        F.sum(F.round(F.pow(F.lit(2.0), -age / F.lit(days * DAY_S)) * FIXED).cast("bigint")).alias(f"d{j}")
         for j, days in enumerate(half_lives_days)
     ]
     items = events.groupBy("user_id", "start", F.col("e.items").alias("item")).agg(

@@ -14,11 +14,11 @@ from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
 from lstmrec.config.score import Eligible, ItemTable, PinTable
+from lstmrec.contracts.units import DAY_S
 from lstmrec.frames.conform import filled, text, whole
 from lstmrec.frames.names import kept, resolve
 from lstmrec.frames.registers import composed
 
-_DAY = 86_400
 _SECOND_US = 1_000_000
 _ITEM = "item_id string, segment string, pin int"
 
@@ -122,7 +122,7 @@ def hidden(history: DataFrame, seen: str | int, cut_us: int | None) -> DataFrame
     else:
         ends = history.groupBy("user_id").agg(F.max(second).alias("until"))
         last, until = last.join(ends, "user_id", "inner"), F.col("until")
-    return last.where(F.col("last") >= until - int(seen) * _DAY).select("user_id", "item_id")
+    return last.where(F.col("last") >= until - int(seen) * DAY_S).select("user_id", "item_id")
 
 
 def hidden_lists(history: DataFrame, catalogue: DataFrame, seen: str | int, cut_us: int | None, net_hides: bool

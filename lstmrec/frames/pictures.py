@@ -12,12 +12,13 @@ from typing import Any
 from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
 
-DAY = 86_400
+from lstmrec.contracts.units import DAY_S
+
 MICROS = 1_000_000
 #: Where bins of gaps begin, in seconds, and what they are called.
-GAPS = ((0, "none"), (1, "< 1 min"), (60, "1–60 min"), (3_600, "1–6 h"), (6 * 3_600, "6–24 h"), (DAY, "1–3 d"),
-        (3 * DAY, "3–7 d"), (7 * DAY, "1–4 wk"), (28 * DAY, "4–13 wk"), (91 * DAY, "13–52 wk"),
-        (364 * DAY, "> 52 wk"))  # fmt: skip
+GAPS = ((0, "none"), (1, "< 1 min"), (60, "1–60 min"), (3_600, "1–6 h"), (6 * 3_600, "6–24 h"), (DAY_S, "1–3 d"),
+        (3 * DAY_S, "3–7 d"), (7 * DAY_S, "1–4 wk"), (28 * DAY_S, "4–13 wk"), (91 * DAY_S, "13–52 wk"),
+        (364 * DAY_S, "> 52 wk"))  # fmt: skip
 DECILES = 10
 #: Days of a bar, and how many bars there are at most.
 _WIDTHS, _BARS = (1, 7, 28, 91, 364), 60
@@ -95,7 +96,7 @@ def _events(split: DataFrame, clock: bool) -> DataFrame:
     for b, (low, _) in enumerate(GAPS):
         bin_ = F.when(seconds >= low, F.lit(b)).otherwise(bin_)
     rows = split.select("role", "time", F.when(seconds.isNotNull(), bin_).alias("gap"))
-    day = F.floor(F.col("time") / (DAY * MICROS))
+    day = F.floor(F.col("time") / (DAY_S * MICROS))
     return _summed(rows, ("days", F.col("role"), day, F.lit(1)), ("gaps", "", "gap", F.lit(1)))
 
 

@@ -15,6 +15,7 @@ from pyspark.sql import functions as F
 from lstmrec.config.sequence import SequenceConfig
 from lstmrec.contracts.ids import UNKNOWN
 from lstmrec.contracts.tables import SEQUENCES
+from lstmrec.contracts.units import DAY_S
 from lstmrec.frames import before
 from lstmrec.frames.classes import after_sizes, before_sizes, pad, size_of, window_sizes
 
@@ -27,7 +28,6 @@ _ARRAYS = {
     "after_items": "after", "after_times": "after", "after_ends": "after",
 }  # fmt: skip
 _HISTORY = ("items", "types", "times", "ends")
-_DAY_SECONDS = 86_400
 
 
 def histories(split: DataFrame, items: DataFrame, vocabulary: DataFrame) -> DataFrame:
@@ -159,7 +159,7 @@ def _later(conf: SequenceConfig) -> Column:
         first = F.array_position(_part("ends", stop, most), 1).cast("int")
         labels = F.when(first > 0, first).otherwise(most)
     if conf.objective == "next_days":
-        until = F.get("times", stop - 1) + conf.horizon_days * _DAY_SECONDS
+        until = F.get("times", stop - 1) + conf.horizon_days * DAY_S
         labels = F.size(F.filter(_part("times", stop, most), lambda second: second <= until))
     return F.when(F.col("role") == "train", labels).otherwise(rest).cast("int")
 

@@ -8,11 +8,11 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from lstmrec.contracts.units import DAY_S
 from lstmrec.model.batch import Batch
 from lstmrec.model.linear import linear
 from lstmrec.model.spec import NetSpec
 
-DAY = 86400.0
 TINY = 2.0**-20  # the grain of decayed counts
 _HIDDEN = 16
 
@@ -53,7 +53,7 @@ class HistoryTerm(nn.Module):
     def __init__(self, spec: NetSpec) -> None:
         super().__init__()
         lives = spec.half_lives
-        self.half_lives = tuple(life * DAY for life in lives)  # seconds
+        self.half_lives = tuple(life * DAY_S for life in lives)  # seconds
         line = [1.0] + [2.0 if life == max(lives) else 0.5 for life in lives] + [-0.1]
         self.line = nn.Parameter(torch.tensor(line))
         self.scale = nn.Parameter(torch.tensor(1.0))
@@ -81,7 +81,7 @@ class HistoryTerm(nn.Module):
         # Without slots the table is the catalogue, or its first rows: what lies beyond them is not asked for.
         where = items.clamp(max=len(table) - 1) if slots is None else slots[items]
         base = self._base(row, query, where, table, bias)[place, column]
-        days = (clock[place] - last[place, column]).clamp(min=0).to(query.dtype) / DAY
+        days = (clock[place] - last[place, column]).clamp(min=0).to(query.dtype) / DAY_S
         parts = [count[place, column].log(), *(d[place, column].clamp(min=TINY).log() for d in decayed)]
         facts = torch.stack([*parts, torch.log1p(days)], 1)
         size = torch.log1p((count > 0).sum(1).to(query.dtype))[place]

@@ -16,10 +16,10 @@ import torch
 from torch import Tensor
 
 from lstmrec.contracts.ids import FIRST
+from lstmrec.contracts.units import DAY_S
 from lstmrec.model import carry
 from lstmrec.model.batch import Batch
 from lstmrec.model.carry import Events
-from lstmrec.model.history import DAY
 from lstmrec.model.net import Net
 from lstmrec.model.rank import scores_of
 
@@ -83,10 +83,10 @@ def kept(net: Net, batch: Batch, keep: Tensor) -> Batch:
     # window that has none left, the first time stays: it says as of when.
     first, none = batch.times[:, :1], ~there[:, :1]
     lists["times"][:, :1] = torch.where(none, first, lists["times"][:, :1])
-    later = (lists["times"][:, 0] - batch.times[:, 0]).clamp(min=0).double() / DAY
+    later = (lists["times"][:, 0] - batch.times[:, 0]).clamp(min=0).double() / DAY_S
     decayed = batch.before_decayed
     if net.term is not None and decayed.shape[1]:
-        lives = torch.tensor(net.term.half_lives, dtype=torch.float64, device=later.device) / DAY
+        lives = torch.tensor(net.term.half_lives, dtype=torch.float64, device=later.device) / DAY_S
         decayed = (decayed.double() * torch.exp2(-later[:, None] / lives)[:, :, None]).to(decayed.dtype)
     return replace(batch, n=keep.sum(1), before_decayed=decayed, **lists)
 

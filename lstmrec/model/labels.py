@@ -7,11 +7,11 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from lstmrec.contracts.units import DAY_S
 from lstmrec.model.batch import Batch
 from lstmrec.model.keys import Key
 from lstmrec.model.spec import NetSpec
 
-_DAY = 86400
 _FEW = 2  # group ends at which a newcomer is labelled: before the first event and after the first group
 _NEVER, _BEFORE = -2, -1  # places of "no earlier occurrence" and "before the window"
 
@@ -136,7 +136,7 @@ def _places(batch: Batch, line: _Line, spec: NetSpec, new: Tensor | None) -> Ten
     ok[:, 1:] &= batch.ends > 0
     ok[:, 0] &= _from_start(batch, spec, new) & (batch.n > 0)
     if spec.objective == "next_days":
-        until = _clock(batch) + spec.horizon_days * _DAY
+        until = _clock(batch) + spec.horizon_days * DAY_S
         ok &= until <= batch.cut[:, None]
         if line.items.shape[1] > batch.length:
             last = line.times.gather(1, (line.size - 1).clamp(min=0)[:, None])
@@ -152,7 +152,7 @@ def _clock(batch: Batch) -> Tensor:
 
 def _recent(batch: Batch, half_life: float, key: Key) -> Tensor:
     """(B, L+1) bool: the places that stay, older ones more seldom."""
-    age = (batch.cut[:, None] - _clock(batch)).clamp(min=0).double() / _DAY
+    age = (batch.cut[:, None] - _clock(batch)).clamp(min=0).double() / DAY_S
     draws = key.uniform("recency", (batch.length + 1,), batch.n.device)
     return draws < torch.exp2(-age / half_life)
 
@@ -182,7 +182,7 @@ def _next_basket(batch: Batch, line: _Line, spec: NetSpec, places: Tensor) -> tu
 
 def _next_days(batch: Batch, line: _Line, spec: NetSpec, places: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     row, at = places.nonzero(as_tuple=True)
-    until = _clock(batch)[row, at] + spec.horizon_days * _DAY
+    until = _clock(batch)[row, at] + spec.horizon_days * DAY_S
     step = torch.arange(line.items.shape[1], device=batch.n.device)[None]
     inside = (step >= at[:, None]) & (step < line.size[row, None]) & (line.times[row] <= until[:, None])
     pair, step = inside.nonzero(as_tuple=True)

@@ -9,11 +9,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from lstmrec.contracts.units import DAY_S
 from lstmrec.model.batch import Batch
 from lstmrec.model.keys import Key
 from lstmrec.model.spec import NetSpec
-
-_DAY = 86400
 
 
 def no_event(scalers: Sequence[tuple[str, float, float]]) -> tuple[float, ...]:
@@ -38,7 +37,7 @@ def newcomers(
     opens[:, 1:] = batch.ends[:, :-1] > 0
     opens &= step < batch.n[:, None]
     if spec.objective == "next_days":
-        opens &= batch.times + spec.horizon_days * _DAY <= batch.cut[:, None]
+        opens &= batch.times + spec.horizon_days * DAY_S <= batch.cut[:, None]
     chosen = (key.uniform("newcomers", (), device) < share) & opens.any(1)
     start = torch.where(chosen, _drawn(batch, opens, key, half_life), 0)
     source = step + start[:, None]
@@ -56,7 +55,7 @@ def _drawn(batch: Batch, opens: Tensor, key: Key, half_life: float | None) -> Te
     draws = key.uniform("newcomers start", (batch.length,), batch.n.device).double()
     wait = -torch.log1p(-draws)
     if half_life is not None:
-        age = (batch.cut[:, None] - batch.times).clamp(min=0).double() / _DAY
+        age = (batch.cut[:, None] - batch.times).clamp(min=0).double() / DAY_S
         youngest = age.masked_fill(~opens, torch.inf).amin(1, keepdim=True)  # counted from there: nothing overflows
         wait = wait * torch.exp2((age - youngest.clamp(max=1e9)) / half_life)
     return wait.masked_fill(~opens, torch.inf).argmin(1)

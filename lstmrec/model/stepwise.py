@@ -13,7 +13,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from lstmrec.contracts.errors import DataError
-from lstmrec.model.history import DAY, TINY, HistoryTerm
+from lstmrec.contracts.units import DAY_S
+from lstmrec.model.history import TINY, HistoryTerm
 from lstmrec.model.net import Net
 from lstmrec.model.user import UserTower, blocks, calendar, exact, gated
 
@@ -119,7 +120,7 @@ class OwnScores(Graph):
     def __init__(self, term: HistoryTerm, dim: int) -> None:
         super().__init__()
         self.term = term
-        lives = ", ".join(f"{life / DAY:g}" for life in term.half_lives)
+        lives = ", ".join(f"{life / DAY_S:g}" for life in term.half_lives)
         self.inputs = (
             Port("user", "float32", (1, dim), "the user vector"),
             Port("count", "float32", (ENTRIES,), "times the user had the item"),

@@ -9,13 +9,13 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from lstmrec.contracts.units import DAY_S
 from lstmrec.model.batch import Batch
 from lstmrec.model.keys import Key
 from lstmrec.model.linear import linear
 from lstmrec.model.spec import NetSpec
 
 _TIME_FEATURES = 6
-_DAY = 86400
 _SHARPNESS = 10.0  # 1 / temperature of cosines, at the start
 
 
@@ -213,7 +213,7 @@ def time_features(t: Tensor, last: Tensor | None = None, had: Tensor | None = No
 
 def calendar(t: Tensor, gap: Tensor, first: Tensor) -> Tensor:
     """(..., 6) float32 of times in seconds, gaps in seconds and whether there is none (float64)."""
-    hour = (t % _DAY).double() * (2 * math.pi / _DAY)
-    week = ((t // _DAY + 3) % 7).double() * (2 * math.pi / 7)  # 1970-01-01 was a Thursday; Monday is 0
+    hour = (t % DAY_S).double() * (2 * math.pi / DAY_S)
+    week = ((t // DAY_S + 3) % 7).double() * (2 * math.pi / 7)  # 1970-01-01 was a Thursday; Monday is 0
     # In float64 and then rounded: vector and scalar sines differ in the last bit, by the place in the tensor.
     return torch.stack([gap.log1p() / 10, first, hour.sin(), hour.cos(), week.sin(), week.cos()], -1).float()

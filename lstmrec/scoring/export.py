@@ -21,7 +21,8 @@ from lstmrec.contracts import tables
 from lstmrec.contracts.errors import ConfigError, DataError, ResourceError
 from lstmrec.contracts.ids import FIRST, PADDING, UNKNOWN
 from lstmrec.contracts.manifest import Manifest
-from lstmrec.model.history import DAY, TINY
+from lstmrec.contracts.units import DAY_S
+from lstmrec.model.history import TINY
 from lstmrec.model.net import Net
 from lstmrec.model.newcomers import no_event
 from lstmrec.model.spec import NetSpec
@@ -87,7 +88,7 @@ def _history(spec: NetSpec) -> dict[str, Any]:
     """What serving does about the items that the user had."""
     if spec.history == "learn":
         return {"setting": "learn", "serving": "the score of an item the user had is what graph `history` gives",
-                "half_lives_days": list(spec.half_lives), "least_decayed": TINY, "seconds_a_day": DAY}  # fmt: skip
+                "half_lives_days": list(spec.half_lives), "least_decayed": TINY, "seconds_a_day": DAY_S}  # fmt: skip
     hidden = spec.history == "filter"
     return {"setting": spec.history, "serving": "items the user had are left out" if hidden else "as they score"}
 

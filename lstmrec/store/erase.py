@@ -18,12 +18,12 @@ from lstmrec.contracts import tables
 from lstmrec.contracts.errors import ConfigError, DataError
 from lstmrec.contracts.manifest import Manifest
 from lstmrec.contracts.tables import Table
+from lstmrec.contracts.units import DAY_US
 from lstmrec.frames import erased as frames
 from lstmrec.store import collect, erased, prune
 from lstmrec.store.commit import Ticket, seal, stage
 from lstmrec.store.read import read_version
 
-DAY_US = 86_400_000_000
 #: Tables of every flow: their newest versions and the published ones are made anew by a run, never here.
 _MADE = (tables.EVENTS, tables.REJECTS, tables.CORE, tables.USERS, tables.SEEN, tables.SPLIT, tables.ENCODED_USERS,
          tables.WINDOWS, tables.USER_PROFILES, tables.RECOMMENDATIONS)  # fmt: skip

@@ -7,11 +7,10 @@ from typing import Any
 import pytest
 
 from lstmrec.contracts import tables
-from lstmrec.contracts.units import DAY_US
+from lstmrec.contracts.units import DAY_US as DAY
 from lstmrec.frames import targets
 from lstmrec.frames.sums import COLD, NEW, REPEAT, WEIGHT
 
-DAY = DAY_US
 EVENTS = [
     # user, item, day, role
     ("a", "x", 0, "train"), ("a", "y", 5, "train"), ("a", "x", 40, "validation"), ("a", "z", 60, "test"),

@@ -6,8 +6,8 @@ import pytest
 import torch
 
 from lstmrec.contracts.errors import DataError
+from lstmrec.contracts.units import DAY_S as DAY
 from lstmrec.model import stepwise
-from lstmrec.model.history import DAY
 from tests.model import steps, worlds
 
 
