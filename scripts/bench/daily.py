@@ -201,8 +201,8 @@ def main(argv: Sequence[str] | None = None) -> None:
     args.dir.mkdir(parents=True)
     os.environ |= {"LSTMREC_CACHE": str(args.dir / "cache"), "SPARK_LOCAL_IP": "127.0.0.1", "OMP_NUM_THREADS": "1"}
     os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
-    os.environ.setdefault("PYSPARK_SUBMIT_ARGS", f"--master local[{args.cores}] --driver-memory {args.heap} --conf "
-                          f"spark.ui.enabled=false --conf spark.ui.showConsoleProgress=false --conf "
+    os.environ.setdefault("PYSPARK_SUBMIT_ARGS", f"--master local[{args.cores}] --driver-memory {args.heap} "
+                          f"--properties-file {HERE.parent.parent / 'conf/spark/local.conf'} --conf "
                           f"spark.sql.shuffle.partitions={2 * args.cores} --conf spark.log.level=ERROR "
                           "pyspark-shell")  # fmt: skip
     with session("bench") as spark:

@@ -135,8 +135,8 @@ def main(argv: Sequence[str] | None = None) -> None:
     args.dir.mkdir(parents=True)
     os.environ |= {"SPARK_LOCAL_IP": "127.0.0.1", "OMP_NUM_THREADS": "1"}
     os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
-    os.environ.setdefault("PYSPARK_SUBMIT_ARGS", f"--master local[2] --driver-memory {args.heap} --conf "
-                          "spark.ui.enabled=false --conf spark.ui.showConsoleProgress=false --conf "
+    os.environ.setdefault("PYSPARK_SUBMIT_ARGS", f"--master local[2] --driver-memory {args.heap} "
+                          f"--properties-file {ROOT / 'conf/spark/local.conf'} --conf "
                           "spark.sql.shuffle.partitions=4 --conf spark.log.level=ERROR pyspark-shell")  # fmt: skip
     with session("bench") as spark:
         found = facts(measured(spark, args))
