@@ -108,7 +108,7 @@ class TrainConfig(Section):
                 "of model.json and weights.safetensors. null: at random")  # fmt: skip
     sparse_rows: Literal["auto", "on", "off"] = Field("auto", description="only item rows that a step reads travel "
                 "and learn, others are caught up later; auto: sampled loss over a large catalogue")  # fmt: skip
-    chunk: int = Field(2048, ge=1, description="positions a chunk of the exact softmax")
+    chunk: int = Field(2048, ge=1, description="positions a chunk of the exact softmax, at most")
     label_positions: int = Field(0, ge=0, description="next_days, next_basket: labelled positions sampled a sequence "
                                  "and epoch; 0: all")  # fmt: skip
     position_power: float = Field(0.0, ge=0, le=1, description="a position of m labels weighs m ** this: 0: all "

@@ -21,17 +21,28 @@ class Seen:
     """`filter`: the items a user had at each of P places (row, at), sorted by place. Repeats may occur."""
 
     def __init__(self, batch: Batch, row: Tensor, at: Tensor) -> None:
-        self.row, self.at = row, at
+        self.row, self.at = row, at.to(torch.int32)
         self.items = torch.cat([batch.before_items, batch.items], 1)
-        step = torch.arange(batch.length, device=row.device) + 1
+        step = torch.arange(batch.length, device=row.device, dtype=torch.int32) + 1
         self.since = torch.cat([step.new_zeros(batch.before_items.shape[1]), step])
+        self._never = batch.length + 1
 
     def entries(self, low: int, high: int) -> tuple[Tensor, Tensor]:
         """(place - low, item) of the places [low, high)."""
-        row = self.row[low:high]
-        had = self.items[row]
-        place, column = ((self.since <= self.at[low:high, None]) & (had >= 2)).nonzero(as_tuple=True)
-        return place, had[place, column]
+        place, column = self._had(self.items >= 2, low, high).nonzero(as_tuple=True)
+        return place, self.items[self.row[low:high][place], column]
+
+    def flat(self, low: int, high: int, count: int) -> Tensor:
+        """Where they lie in a matrix of the places [low, high) by the `count` items from 2 on, row by row; items beyond
+        are left out."""
+        known = (self.items >= 2) & (self.items < count + 2)
+        place = torch.arange(high - low, device=self.row.device)[:, None] * count
+        return torch.masked_select((self.items - 2)[self.row[low:high]].add_(place), self._had(known, low, high))
+
+    def _had(self, known: Tensor, low: int, high: int) -> Tensor:
+        """(high - low, S): whether each entry of a place's row is `known` and had by then."""
+        since = torch.where(known, self.since, self._never)
+        return since[self.row[low:high]] <= self.at[low:high, None]
 
 
 @dataclass(frozen=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -15,7 +16,9 @@ from torch import Tensor
 from lstmrec.model.distill import Soft
 from lstmrec.model.history import Own, Seen
 
-_FLOATS = 1 << 26  # a chunk's logits: 256 MiB of fp32
+#: A chunk's logits: 256 MiB of fp32; on a CPU what stays in its cache, but no fewer than so many places.
+_FLOATS, _FLOATS_CPU, _PLACES_CPU = 1 << 26, 1 << 21, 256
+_LOG2_E = math.log2(math.e)
 _FAST: ContextVar[bool] = ContextVar("fast products", default=True)
 
 
@@ -42,7 +45,10 @@ def exact_softmax(
     items of the list alone, against the teachers' (T^2: gradients stay as large at any T, Hinton et al. 2015). A
     student that scores as they do has no gradient from it, however short the list.
     """
-    work = _Work(targets, seen, own, max(1, min(chunk, _FLOATS // max(1, len(vectors)))), smoothing, soft)
+    most = _FLOATS // max(1, len(vectors))
+    if not query.is_cuda:
+        most = min(most, max(_PLACES_CPU, _FLOATS_CPU // max(1, len(vectors))))
+    work = _Work(targets, seen, own, max(1, min(chunk, most)), smoothing, soft)
     total: Tensor = _Exact.apply(query, vectors, bias, own.score if own else bias[:0], work)  # type: ignore[no-untyped-call]
     return total
 
@@ -91,16 +97,19 @@ class _Exact(torch.autograd.Function):
         cuts = torch.tensor(starts, device=query.device)
         labelled = torch.searchsorted(work.targets.place, cuts).tolist()
         owned = torch.searchsorted(work.own.place, cuts).tolist() if work.own else [0] * len(starts)
+        # All chunks in the same memory: fresh pages cost as much as the arithmetic on them.
+        room = query.new_empty((min(work.chunk, len(query)), len(table)))
+        half = room if dtype == query.dtype else torch.empty_like(room, dtype=dtype)
         for i, (low, high) in enumerate(pairwise(starts)):
-            x = query[low:high].to(dtype)
+            x, logits, p = query[low:high].to(dtype), room[: high - low], half[: high - low]
             if dtype == query.dtype:
-                logits = torch.addmm(bias, x, table.T)
+                torch.addmm(bias, x, table.T, out=logits)
             else:
-                logits = (x @ table.T).to(query.dtype).add_(bias)
+                logits.copy_(torch.mm(x, table.T, out=p)).add_(bias)
             mine = slice(owned[i], owned[i + 1])
             total += _chunk(logits, low, high, slice(labelled[i], labelled[i + 1]), mine, score, grads[3], work)
             if need:
-                p = logits.to(dtype)
+                p.copy_(logits)
                 grads[0][low:high] = p @ table
                 if dtype == query.dtype:
                     grads[1].addmm_(p.T, x)
@@ -126,9 +135,7 @@ def _chunk(
         own = (work.own.place[owned] - low) * items + work.own.item[owned] - 2
         flat[own] = score[owned]
     if work.seen is not None:
-        place, item = work.seen.entries(low, high)
-        inside = item - 2 < items
-        flat[place[inside] * items + item[inside] - 2] = -torch.inf
+        flat.index_fill_(0, work.seen.flat(low, high, items), -torch.inf)
     share = 1.0 if work.soft is None else 1.0 - work.soft.how.weight
     mass = None if work.targets.mass is None else work.targets.mass[low:high]
     told = None if work.soft is None else _told(logits, low, high, work.soft, mass)
@@ -143,9 +150,10 @@ def _chunk(
         spread = spread * (work.smoothing * share / spread.sum(1, keepdim=True))
         value = value - _sum(spread * logits.masked_fill(~allowed, 0.0), mass)
     top = logits.amax(1, keepdim=True)
-    total = logits.sub_(top).exp_().sum(1, keepdim=True)
+    # Powers of 2: on some CPUs torch's exp takes three times as long.
+    total = logits.sub_(top).mul_(_LOG2_E).exp2_().sum(1, keepdim=True)
     value = value + _sum(top + total.log(), mass) * share
-    logits.div_(total / share)
+    logits.mul_(share / total)
     flat.index_add_(0, target, -weight)
     if spread is not None:
         logits.sub_(spread)
