@@ -5,11 +5,12 @@
 Rates are of *real* next-item targets a second, padding not counted, length 200, width 128, one thread each, pinned to
 one core, the start and the first steps left out. Ours is one LSTM layer of 256 units, trained as conf/movielens-1m.yaml
 says, on the tables of s1 to s5, read through its reader; --data is MovieLens-1M (see scripts/data/movielens.py),
-without it the log is made. The bare loop is the same net over the same windows, padded, in memory. Peers, each in an environment of its own that
-is made below --dir: RecBole's GRU4Rec, RecTools' SASRec, RePlay's SASRec; one that cannot be run is null, and the
-reason is told. rank_efficiency: two ranks with the batch of a solo process *each*, over two independent solo processes
-at the same time (both with two cores); rank_efficiency_split: with that batch dealt between them, as the config has
-it, which doubles the talk and halves the matrices. starved_share is of that one too. The last line is one JSON object.
+without it the log is made. The bare loop is the same net over the same windows, padded, in memory. Peers, each in an
+environment of its own that is made below --dir: RecBole's GRU4Rec, RecTools' SASRec, RePlay's SASRec; one that cannot
+be run is null, and the reason is told. rank_efficiency: two ranks with the batch of a solo process *each*, over two
+independent solo processes at the same time (both with two cores); rank_efficiency_split: with that batch dealt between
+them, as the config has it, which doubles the talk and halves the matrices. starved_share is of that one too. The last
+line is one JSON object.
 """
 
 from __future__ import annotations
