@@ -59,6 +59,7 @@ VARIANTS: dict[str, tuple[str, ...]] = {
     "units 128, taught": ("train.model.units=128",),
     "recipe, taught": (),
     "2 layers": ("train.model.layers=2",),
+    "3 layers": ("train.model.layers=3",),
     "2 layers of 256": ("train.model.layers=2", "train.model.units=256"),
     "dim 256": ("train.model.dim=256",),
     "dim 64": ("train.model.dim=64",),
