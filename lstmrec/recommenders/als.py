@@ -52,4 +52,4 @@ def score(users: DataFrame, history: DataFrame, fitted: dict[str, DataFrame], en
     votes = partial(als_solve.scorer, reg=entry.reg, alpha=entry.alpha)
     own = grid.best(users, factors, grid.payload(known, "user_id", "id", F.col("n")), history, votes, k, shown,
                     unit=FIXED**2)  # fmt: skip
-    return lists.filled(users, own, lists.by_place(lists.popular(history, k, shown, users=users)), history, k, shown)
+    return lists.filled(users, own, lists.by_place(lists.popular(history, users, k, shown)), history, k, shown)

@@ -45,4 +45,4 @@ def best(users: DataFrame, history: DataFrame, mine: DataFrame, peers: DataFrame
         for rows, how in ((mine.join(users.select("user_id"), "user_id", "left_semi"), "left"), (peers, "inner"))
     ]
     own = grid.best(users, catalogue, known[0], history, scorer, k, shown, known[1], unit=FIXED**2)
-    return lists.filled(users, own, lists.by_place(lists.popular(history, k, shown)), history, k, shown)
+    return lists.filled(users, own, lists.by_place(lists.popular(history, users, k, shown)), history, k, shown)

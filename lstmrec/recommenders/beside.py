@@ -22,7 +22,7 @@ def plain(conf: Config) -> dict[str, Plain]:
     k, shown = conf.score.k, lists.Shown(conf.score.filters.hides(conf.sequence.history))
 
     def popular(users: DataFrame, every: DataFrame, own: DataFrame, people: DataFrame) -> DataFrame:
-        return lists.filled(users, None, lists.popular(every, k, shown), own, k, shown)
+        return lists.filled(users, None, lists.popular(every, users, k, shown), own, k, shown)
 
     found: dict[str, Plain] = {"popularity": popular}
     entry = next((e for e in conf.score.recommenders if isinstance(e, Profile)), None)
@@ -31,7 +31,7 @@ def plain(conf: Config) -> dict[str, Plain]:
 
     def alike(users: DataFrame, every: DataFrame, own: DataFrame, people: DataFrame) -> DataFrame:
         votes = profile.votes(users, own, profile.fit(every, entry, people), k, shown)
-        return lists.filled(users, votes, lists.by_place(lists.popular(every, k, shown)), own, k, shown)
+        return lists.filled(users, votes, lists.by_place(lists.popular(every, users, k, shown)), own, k, shown)
 
     return found | {"profile": alike}
 

@@ -89,4 +89,4 @@ def score(users: DataFrame, history: DataFrame, fitted: dict[str, DataFrame], en
     most = None if shown.rules is not None else k
     body = partial(blend_votes.best, by=entry.by, offset=entry.offset, k=most)
     own_ = rows.mapInArrow(body, ranker.OUT)
-    return lists.filled(users, own_, lists.by_place(lists.popular(history, k, shown)), history, k, shown)
+    return lists.filled(users, own_, lists.by_place(lists.popular(history, users, k, shown)), history, k, shown)

@@ -74,7 +74,7 @@ def score(users: DataFrame, history: DataFrame, fitted: dict[str, DataFrame], en
     known = liked(users, history, entry).join(vectors.select("item_id", "id"), "item_id", "inner")
     mine = grid.payload(known, "user_id", "id", F.col("weight"))
     own = grid.best(users, vectors, mine, history, content_votes.scorer, k, shown, unit=FIXED**2)
-    return lists.filled(users, own, lists.by_place(lists.popular(history, k, shown, users=users)), history, k, shown)
+    return lists.filled(users, own, lists.by_place(lists.popular(history, users, k, shown)), history, k, shown)
 
 
 def liked(users: DataFrame, history: DataFrame, entry: Content) -> DataFrame:

@@ -40,4 +40,4 @@ def score(users: DataFrame, history: DataFrame, fitted: dict[str, DataFrame], en
     mine = history.join(users.select("user_id"), "user_id", "left_semi").select("user_id", "item_id").distinct()
     known = mine.join(weights.select("item_id", "id"), "item_id", "inner")
     own = grid.best(users, weights, grid.payload(known, "user_id", "id"), history, ease_solve.scorer, k, shown)
-    return lists.filled(users, own, lists.by_place(lists.popular(history, k, shown)), history, k, shown)
+    return lists.filled(users, own, lists.by_place(lists.popular(history, users, k, shown)), history, k, shown)

@@ -17,10 +17,10 @@ def score(users: DataFrame, train: DataFrame, history: DataFrame, values: DataFr
     train has no event of such a user, popularity. Score: the events counted.
     """
     if values is None:
-        fill = lists.in_order(lists.counts(train), history, k, shown)
+        fill = lists.in_order(lists.counts(train), history, users, k, shown)
         found = lists.filled(users, None, fill, history, k, shown)
         return found.withColumn("reason", F.lit("popularity"))
-    fill = lists.in_order(by_group(train, values), history, k, shown)
+    fill = lists.in_order(by_group(train, values), history, users, k, shown)
     groups = F.broadcast(fill.select("group", F.lit(True).alias("counted")))
     whose = users.select("user_id").join(values, "user_id", "left").join(groups, "group", "left")
     whose = whose.select("user_id", F.when(F.col("counted"), F.col("group")).otherwise("").alias("group"))

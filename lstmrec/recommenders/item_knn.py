@@ -63,5 +63,5 @@ def score(users: DataFrame, history: DataFrame, fitted: dict[str, DataFrame], en
     last = grid.newest(mine, entry.recent)
     recent = last.select("user_id", F.col("item_id").alias("item"), (F.col("back") - 1).alias("back"))
     own = votes.best(recent, fitted["neighbours"], entry.decay, history, k, shown)
-    fill = lists.by_place(lists.popular(history, k, shown, users=users))
+    fill = lists.by_place(lists.popular(history, users, k, shown))
     return lists.filled(users, own, fill, history, k, shown)

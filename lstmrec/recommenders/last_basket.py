@@ -30,5 +30,5 @@ def score(users: DataFrame, history: DataFrame, fitted: dict[str, DataFrame], en
     known = lists.allowed(mine, history, shown).join(lists.counts(history), "item_id", "inner")
     scored = known.withColumn("score", F.col("last") + 1)
     own = lists.best(scored, k, shown, -F.col("last"), -F.col("own"), -F.col("count"))
-    fill = lists.by_place(lists.popular(history, k, shown, users=users))
+    fill = lists.by_place(lists.popular(history, users, k, shown))
     return lists.filled(users, own, fill, history, k, shown)

@@ -64,17 +64,16 @@ def counts(history: DataFrame, since_us: int | None = None) -> DataFrame:
     return history.groupBy("item_id").agg(F.count(F.lit(1)).alias("count"), F.count_if(recent).alias("recent"))
 
 
-def popular(history: DataFrame, k: int, shown: Shown, since_us: int | None = None, users: DataFrame | None = None
-            ) -> DataFrame:  # fmt: skip
+def popular(history: DataFrame, users: DataFrame, k: int, shown: Shown, since_us: int | None = None) -> DataFrame:
     """One row, `popular`: array<struct<item_id, score = recent count>>, best first.
 
     As long as any list may need: 2k; where seen items are hidden k + the longest history; all with rules. users: who
     gets a list, and perhaps `history`, how many events each has.
     """
-    return in_order(counts(history, since_us), history, k, shown, users)
+    return in_order(counts(history, since_us), history, users, k, shown)
 
 
-def in_order(items: DataFrame, history: DataFrame, k: int, shown: Shown, users: DataFrame | None = None) -> DataFrame:
+def in_order(items: DataFrame, history: DataFrame, users: DataFrame, k: int, shown: Shown) -> DataFrame:
     """`popular` of (item_id, recent, count), one row each value of `group` where there is one. history: whose items
     may be hidden; users: see there."""
     keys = [(-F.col("recent")).alias("r"), (-F.col("count")).alias("c"), *ties()]
@@ -83,7 +82,7 @@ def in_order(items: DataFrame, history: DataFrame, k: int, shown: Shown, users: 
     if shown.rules is not None:
         short = items.groupBy(*group).agg(every)
     elif shown.seen != "none":
-        if users is None or "history" not in users.columns:
+        if "history" not in users.columns:
             users = history.groupBy("user_id").agg(F.count(F.lit(1)).alias("history"))
         longest = users.agg(F.coalesce(F.max("history"), F.lit(0)).alias("longest"))
         sized = items.groupBy(*group).agg(every).crossJoin(F.broadcast(longest))

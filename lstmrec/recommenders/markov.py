@@ -30,4 +30,4 @@ def score(users: DataFrame, history: DataFrame, fitted: dict[str, DataFrame], en
     last = mine.withColumn("back", F.row_number().over(newest) - 1).where("back = 0")
     last = last.select("user_id", F.col("item_id").alias("item"), "back")
     own = votes.best(last, fitted["rules"], 1.0, history, k, shown)
-    return lists.filled(users, own, lists.by_place(lists.popular(history, k, shown)), history, k, shown)
+    return lists.filled(users, own, lists.by_place(lists.popular(history, users, k, shown)), history, k, shown)

@@ -26,5 +26,5 @@ def score(users: DataFrame, history: DataFrame, fitted: dict[str, DataFrame], en
     summed = mine.agg(F.sum(weight).alias("weight"), F.count(F.lit(1)).alias("count"))
     scored = summed.withColumn("score", F.col("weight") / F.lit(float(FIXED)))
     own = lists.best(scored, k, shown, -F.col("weight"), -F.col("count"))
-    fill = lists.by_place(lists.popular(history, k, shown, users=users))
+    fill = lists.by_place(lists.popular(history, users, k, shown))
     return lists.filled(users, own, fill, history, k, shown)

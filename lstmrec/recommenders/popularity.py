@@ -18,4 +18,4 @@ def score(users: DataFrame, history: DataFrame, fitted: dict[str, DataFrame], en
           k: int, shown: lists.Shown) -> DataFrame:  # fmt: skip
     """user_id, items, reason. Score: events (of the last `days`); items without any go last, by all-time count."""
     since = None if entry.days is None or cut_us is None else cut_us - entry.days * DAY_US
-    return lists.filled(users, None, lists.popular(history, k, shown, since, users), history, k, shown)
+    return lists.filled(users, None, lists.popular(history, users, k, shown, since), history, k, shown)

@@ -57,7 +57,7 @@ def score(users: DataFrame, history: DataFrame, fitted: dict[str, DataFrame], en
     """user_id, items, reason (segment_popularity where an attribute of the user is known to train). Score: the sum over
     the user's groups of the share of users who have the item."""
     own = votes(users, history, fitted, k, shown)
-    found = lists.filled(users, own, lists.by_place(lists.popular(history, k, shown)), history, k, shown)
+    found = lists.filled(users, own, lists.by_place(lists.popular(history, users, k, shown)), history, k, shown)
     reason = F.when(F.col("reason") == "history", "segment_popularity").otherwise(F.col("reason"))
     return found.select("user_id", "items", reason.alias("reason"))
 

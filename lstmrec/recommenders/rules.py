@@ -49,5 +49,5 @@ def score(users: DataFrame, history: DataFrame, fitted: dict[str, DataFrame], en
         k,
         shown,
     )
-    fill = lists.by_place(lists.popular(history, k, shown, users=users))
+    fill = lists.by_place(lists.popular(history, users, k, shown))
     return lists.filled(users, own, fill, history, k, shown)

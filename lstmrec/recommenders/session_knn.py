@@ -69,4 +69,4 @@ def score(users: DataFrame, history: DataFrame, fitted: dict[str, DataFrame], en
     catalogue = items.select("id", "item_id", nothing.alias("keys"), nothing.alias("weights"))
     votes = partial(session_votes.scorer, sample=entry.sample, neighbours=entry.neighbours)
     found = grid.best(users, catalogue, whose, history, votes, k, shown, others, unit=FIXED**2)
-    return lists.filled(users, found, lists.by_place(lists.popular(history, k, shown, users=users)), history, k, shown)
+    return lists.filled(users, found, lists.by_place(lists.popular(history, users, k, shown)), history, k, shown)

@@ -36,7 +36,7 @@ def score(users: DataFrame, history: DataFrame, fitted: dict[str, DataFrame], en
         own = own.join(seen, "user_id", "left").select("user_id", "reason", free.alias("own"))
     if not shown.most and shown.rules is None:
         own = own.withColumn("own", F.slice("own", 1, k))
-    fill = lists.by_place(lists.popular(history, k, shown))
+    fill = lists.by_place(lists.popular(history, users, k, shown))
     made = lists.filled(users, own.select("user_id", "own"), fill, history, k, shown).drop("reason")
     return _below(made.join(own, "user_id", "left"))
 
