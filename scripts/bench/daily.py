@@ -38,6 +38,7 @@ from clock import Tally  # noqa: E402  # scripts, found by these paths
 from make_events import START, World, make  # noqa: E402
 from pyspark.sql import SparkSession  # noqa: E402
 from pyspark.sql import functions as F  # noqa: E402
+from venvs import local_spark  # noqa: E402
 
 from lstmrec import files, versions  # noqa: E402
 from lstmrec.cli import flows  # noqa: E402
@@ -199,12 +200,8 @@ def main(argv: Sequence[str] | None = None) -> None:
     args = arguments(argv)
     shutil.rmtree(args.dir, ignore_errors=True)
     args.dir.mkdir(parents=True)
-    os.environ |= {"LSTMREC_CACHE": str(args.dir / "cache"), "SPARK_LOCAL_IP": "127.0.0.1", "OMP_NUM_THREADS": "1"}
-    os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
-    os.environ.setdefault("PYSPARK_SUBMIT_ARGS", f"--master local[{args.cores}] --driver-memory {args.heap} "
-                          f"--properties-file {HERE.parent.parent / 'conf/spark/local.conf'} --conf "
-                          f"spark.sql.shuffle.partitions={2 * args.cores} --conf spark.log.level=ERROR "
-                          "pyspark-shell")  # fmt: skip
+    os.environ["LSTMREC_CACHE"] = str(args.dir / "cache")
+    local_spark(args.cores, args.heap)
     with session("bench") as spark:
         found = measured(spark, args)
     print(json.dumps(found))

@@ -29,6 +29,7 @@ from pathlib import Path
 from typing import Any
 
 from pyspark.sql import SparkSession
+from venvs import local_spark
 
 from lstmrec import versions
 from lstmrec.config.load import load
@@ -133,11 +134,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     args = arguments(argv)
     shutil.rmtree(args.dir, ignore_errors=True)
     args.dir.mkdir(parents=True)
-    os.environ |= {"SPARK_LOCAL_IP": "127.0.0.1", "OMP_NUM_THREADS": "1"}
-    os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
-    os.environ.setdefault("PYSPARK_SUBMIT_ARGS", f"--master local[2] --driver-memory {args.heap} "
-                          f"--properties-file {ROOT / 'conf/spark/local.conf'} --conf "
-                          "spark.sql.shuffle.partitions=4 --conf spark.log.level=ERROR pyspark-shell")  # fmt: skip
+    local_spark(2, args.heap)
     with session("bench") as spark:
         found = facts(measured(spark, args))
     print(json.dumps(found))

@@ -1,13 +1,16 @@
-"""What benches share: an environment for each of those we are measured beside, and how a bench ends."""
+"""What benches share: an environment for each of those we are measured beside, Spark, and how a bench ends."""
 
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
+
+ROOT = Path(__file__).resolve().parents[2]
 
 
 class Failed(SystemExit):
@@ -24,6 +27,15 @@ def environment(place: Path, needs: Sequence[str]) -> str:
                 raise Failed(f"{' '.join(command)} ended with {code}")
         (place / "ready").touch()
     return python
+
+
+def local_spark(cores: int, heap: str) -> None:
+    """Sessions of this process are local ones, as in conf/spark/local.conf, unless something else was asked for."""
+    os.environ |= {"SPARK_LOCAL_IP": "127.0.0.1", "OMP_NUM_THREADS": "1"}
+    os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
+    os.environ.setdefault("PYSPARK_SUBMIT_ARGS", f"--master local[{cores}] --driver-memory {heap} --properties-file "
+                          f"{ROOT / 'conf/spark/local.conf'} --conf spark.sql.shuffle.partitions={2 * cores} "
+                          "--conf spark.log.level=ERROR pyspark-shell")  # fmt: skip
 
 
 def finish(missing: Mapping[str, str], facts: Mapping[str, Any], path: Path | None) -> None:
