@@ -8,9 +8,9 @@ says, on the tables of s1 to s5, read through its reader; --data is MovieLens-1M
 without it the log is made. The bare loop is the same net over the same windows, padded, in memory. Peers, each in an
 environment of its own that is made below --dir: RecBole's GRU4Rec, RecTools' SASRec, RePlay's SASRec; one that cannot
 be run is null, and the reason is told. rank_efficiency: two ranks with the batch of a solo process *each*, over two
-independent solo processes at the same time (both with two cores); rank_efficiency_split: with that batch dealt between
-them, as the config has it, which doubles the talk and halves the matrices. starved_share is of that one too. The last
-line is one JSON object.
+independent solo processes at the same time (both with two cores), in turn and --rounds times; rank_efficiency_split:
+with that batch dealt between them, as the config has it, which doubles the talk and halves the matrices. starved_share
+is of that one too. The last line is one JSON object.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ import argparse
 import json
 import os
 import shutil
+import statistics
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -28,6 +29,8 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 from venvs import Failed, environment, finish
+
+from lstmrec.config.load import load
 
 HERE = Path(__file__).resolve().parent
 PEERS = HERE / "train_peers"
@@ -110,15 +113,20 @@ class Bench:
         return found
 
     def ranks(self) -> dict[str, Figures]:
-        """Two solo processes at once, two ranks with as many rows each, two ranks that share those rows."""
-        pair = self.ours("solo", times=2)
-        both = {"positions_s": sum(f["positions_s"] for f in pair), "starved": max(f["starved"] for f in pair),
-                "peak_bytes": max(f["peak_bytes"] for f in pair), "each": pair}  # fmt: skip
+        """Two solo processes at once, two ranks with as many rows each, two ranks that share those rows. A machine's
+        speed drifts: ranks are run between solos, each as often, and means are compared."""
         comm = ["--set", "train.ranks=2", "--set", f"train.comm={self.args.comm}"]
-        twice = ["--set", f"train.batch={2 * pair[0]['batch']}"]
-        told("two solo at once", both)
-        return {"two solo at once": both, "two ranks": told("two ranks", self.ours("ranks", *comm, *twice)[0]),
-                "two ranks, batch dealt": told("two ranks, batch dealt", self.ours("ranks", *comm)[0])}  # fmt: skip
+        batch = load([str(self.root / "conf.json")]).train.batch
+        how = {"two ranks": [*comm, "--set", f"train.batch={2 * batch}"], "two ranks, batch dealt": comm}
+        found: dict[str, list[Figures]] = {"two solo at once": [], **{name: [] for name in how}}
+        for name in ("two solo at once", *how) * (1 if self.args.quick else self.args.rounds):
+            runs = self.ours("ranks", *how[name]) if name in how else self.ours("solo", times=2)
+            one = {"positions_s": sum(f["positions_s"] for f in runs), "starved": max(f["starved"] for f in runs),
+                   "peak_bytes": max(f["peak_bytes"] for f in runs)}  # fmt: skip
+            found[name].append(told(name, one))
+        return {name: {"positions_s": statistics.mean(f["positions_s"] for f in rounds),
+                       "starved": max(f["starved"] for f in rounds), "peak_bytes": max(f["peak_bytes"] for f in rounds),
+                       "rounds": rounds} for name, rounds in found.items()}  # fmt: skip
 
     def feed(self) -> Figures:
         command = [sys.executable, str(HERE / "feed.py"), "--conf", str(self.root / "conf.json")]
@@ -161,6 +169,7 @@ def main() -> None:
     parser.add_argument("--quick", action="store_true", help="300 users and a few seconds each: proves that it runs")
     parser.add_argument("--seconds", type=float, help="of each peer and of the bare loop; default: 75, quick 6")
     parser.add_argument("--events", type=int, default=1_000_000, help="of the made log")
+    parser.add_argument("--rounds", type=int, default=2, help="of two ranks beside two solo processes")
     parser.add_argument("--comm", choices=["horovod", "torch"], default="horovod")
     parser.add_argument("--heap", default="2g", help="of Spark's driver, for the tables")
     parser.add_argument("--dir", type=Path, default=Path("runs/bench/train"))
@@ -169,7 +178,7 @@ def main() -> None:
     args.seconds = args.seconds or (6.0 if args.quick else 75.0)
     args.dir = args.dir.resolve()
     args.dir.mkdir(parents=True, exist_ok=True)
-    bench, load, missing = Bench(args), os.getloadavg()[0], {}
+    bench, busy, missing = Bench(args), os.getloadavg()[0], {}
 
     results = {
         "ours": told("ours", bench.ours("solo", cores=bench.one)[0]),
@@ -185,7 +194,7 @@ def main() -> None:
 
     Console(width=120).print(shown(results))
     finish(missing, facts(results, feed, missing, len(bench.cores)) | {
-        "data": bench.data, "cores": len(bench.cores), "load_before": round(load, 2), "results": results, "feed": feed,
+        "data": bench.data, "cores": len(bench.cores), "load_before": round(busy, 2), "results": results, "feed": feed,
     }, args.json)  # fmt: skip
 
 
