@@ -22,7 +22,7 @@ from lstmrec.contracts.errors import DataError
 from lstmrec.contracts.ids import FIRST
 from lstmrec.contracts.kinds import arrow_type
 from lstmrec.contracts.manifest import digest
-from lstmrec.model import rank
+from lstmrec.model import memory, rank
 from lstmrec.model.batch import batch_of
 from lstmrec.model.build import MODEL, WEIGHTS, build, load
 from lstmrec.model.net import Net
@@ -60,6 +60,7 @@ def the_user_side(root: str, version: str) -> Net:
 def _bundle(root: str, version: str) -> str:
     """The folder of a bundle's files on this host, checked against their digests (D106)."""
     torch.set_num_threads(1)  # one thread a Spark core: whatever a worker computes, it has a bundle first
+    memory.keep()
     manifest = versions.load(root, tables.BUNDLE, version)
     if files.is_local(root):
         return str(files.local(versions.verify_files(root, manifest)))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import closing
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
@@ -15,6 +15,7 @@ from lstmrec import files
 from lstmrec.config.run import Config
 from lstmrec.contracts.errors import DataError
 from lstmrec.contracts.manifest import digest
+from lstmrec.model import memory
 from lstmrec.model.batch import Batch, Catalogue
 from lstmrec.model.build import build
 from lstmrec.model.keys import Key
@@ -62,6 +63,7 @@ class _Run:
     log: Log | None = None
 
 
+@memory.kept()
 def train(conf: Config, comm: Comm, feed: Feed, work: str, judged: OnEpoch = lambda row: None) -> TrainResult:
     """Train by `conf.train` on the newest tables below `conf.root`, going on from the newest checkpoint in `work`.
 
@@ -199,7 +201,7 @@ def _plan(run: _Run, epoch: int) -> Plan:
     return make_plan(run.inputs.sequences.files, seed=run.conf.seed, epoch=epoch, shards=t.shards, batch=t.batch)
 
 
-def _paths(run: _Run, plan: Plan, chosen: Sequence[int]) -> list[str]:
+def _paths(run: _Run, plan: Plan, chosen: Iterable[int]) -> list[str]:
     return [files.join(run.inputs.place, plan.files[i].path) for i in chosen]
 
 
