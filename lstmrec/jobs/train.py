@@ -27,7 +27,7 @@ HOW = frozenset(("launch", "ranks", "hosts", "network", "comm", "reader", "devic
 NEEDS = (tables.ENCODED_ITEMS, tables.SEQUENCES)
 GIVES = (tables.BUNDLE,)
 SECTIONS = ("seed", "sequence", *(f"train.{key}" for key in TrainConfig.model_fields if key not in HOW))
-VERSION = 4
+VERSION = 5
 SPARK = False
 
 

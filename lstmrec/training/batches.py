@@ -13,7 +13,7 @@ from lstmrec import files
 from lstmrec.contracts.errors import DataError
 from lstmrec.model.batch import Batch, batch_of
 from lstmrec.training.feed import Columns, Feed, FileRead
-from lstmrec.training.plan import Plan, shuffled
+from lstmrec.training.plan import Piece, Plan, shuffled
 
 #: Columns of SEQUENCES that a net reads; the rest are ids for people and folders.
 COLUMNS = (
@@ -44,6 +44,16 @@ class _Open:
 
     columns: dict[int, Columns] = field(default_factory=dict)
     orders: dict[int, npt.NDArray[np.int64]] = field(default_factory=dict)
+    left: dict[int, int] = field(default_factory=dict)  # rows to hand out
+
+    def take(self, piece: Piece) -> Columns:
+        """The rows of a piece; forgets the file with its last."""
+        rows = self.orders[piece.file][piece.start : piece.stop]
+        taken = {name: column[rows] for name, column in self.columns[piece.file].items()}
+        self.left[piece.file] -= len(rows)
+        if not self.left[piece.file]:
+            del self.columns[piece.file], self.orders[piece.file], self.left[piece.file]
+        return taken
 
 
 def portions(
@@ -60,8 +70,8 @@ def portions(
     asked = [FileRead(files.join(place, plan.files[i].path), plan.files[i].rows) for i in needed]
     stream = feed.read(asked, COLUMNS) if asked else iter(())
     coming = iter(needed)
-    ready = _Open()
-    handed, wanted = 0, plan.rows(shards, start)
+    ready = _Open(left=dict(needed))
+    handed, wanted = 0, sum(needed.values())
     try:
         for step in range(start, len(plan)):
             parts: list[Columns] = []
@@ -74,10 +84,7 @@ def portions(
                         item = next(stream, None)
                         waits.seconds += time.monotonic() - before
                         _accept(ready, plan, next(coming), item, rank, seed, epoch)
-                    rows = ready.orders[piece.file][piece.start : piece.stop]
-                    parts.append({name: column[rows] for name, column in ready.columns[piece.file].items()})
-                    if piece.stop == plan.files[piece.file].rows:
-                        del ready.columns[piece.file], ready.orders[piece.file]
+                    parts.append(ready.take(piece))
                 if pieces:
                     segments.append((shard, sum(p.stop - p.start for p in pieces)))
             batch = batch_of(*parts) if parts else None
@@ -97,7 +104,7 @@ def _accept(ready: _Open, plan: Plan, index: int, item: Columns | None, rank: in
     if item is None or rows != file.rows:
         raise _lost("no rows" if item is None else f"{rows:,} rows", f"{file.path} of {file.rows:,} rows", rank)
     ready.columns[index] = item
-    ready.orders[index] = shuffled(seed, epoch, index, rows)
+    ready.orders[index] = shuffled(item["n"], seed, epoch, index, plan.rows_a_shard)
 
 
 def _lost(got: str, where: str, rank: int) -> DataError:

@@ -1,13 +1,13 @@
 """Which rows, which rank, which step: a pure function of (manifest, seed, epoch, shards). No torch, no I/O, no clock.
 
-An epoch reads the files of one phase. They are dealt to V *virtual shards*, anew each epoch; a step takes batch / V
-rows of one length class from every shard, so the global batch is the same for every number of ranks that divides V. All
-ranks have the same steps, known before the first batch; a shard that has run out of a class sends no rows.
+An epoch reads the files of one phase. Their rows are dealt evenly to V *virtual shards*, anew each epoch; a step takes
+batch / V rows of one length class from every shard, so the global batch is the same for every number of ranks that
+divides V. All ranks have the same steps, known before the first batch; a shard that has run out of a class sends no
+rows.
 """
 
 from __future__ import annotations
 
-import heapq
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -20,9 +20,6 @@ import numpy.typing as npt
 
 from lstmrec.contracts.errors import ConfigError, DataError
 from lstmrec.contracts.manifest import DataFile
-
-# Deals tried a class: the one with the fewest steps wins, so that file sizes that differ waste little.
-_DEALS = 8
 
 
 @dataclass(frozen=True)
@@ -45,9 +42,9 @@ class Piece:
 
 @dataclass(frozen=True)
 class _Stream:
-    """The files of one class that one shard reads, in order; ends: rows up to and with each."""
+    """The rows of one class that one shard reads, in order; ends: rows up to and with each part."""
 
-    files: tuple[int, ...]
+    parts: tuple[Piece, ...]
     ends: tuple[int, ...]
 
     @property
@@ -58,9 +55,9 @@ class _Stream:
         stop = min(stop, self.rows)
         while start < stop:
             at = bisect_right(self.ends, start)
-            begin = self.ends[at - 1] if at else 0
-            end = min(stop, self.ends[at])
-            yield Piece(self.files[at], start - begin, end - begin)
+            part, end = self.parts[at], min(stop, self.ends[at])
+            first = part.stop - (self.ends[at] - start)
+            yield Piece(part.file, first, first + end - start)
             start = end
 
 
@@ -93,18 +90,15 @@ class Plan:
         start = int(self._turn[step]) * self.rows_a_shard
         return list(self.streams[int(self.order[step])][shard].pieces(start, start + self.rows_a_shard))
 
-    def reads(self, shards: Sequence[int], start: int = 0) -> list[int]:
-        """Files (places in `files`) that these shards need from step `start` on, in the order of first need."""
-        seen: dict[int, None] = {}
+    def reads(self, shards: Sequence[int], start: int = 0) -> dict[int, int]:
+        """Files (places in `files`) that these shards need from step `start` on, in the order of first need, and how
+        many rows of each."""
+        rows: dict[int, int] = {}
         for step in range(start, len(self)):
             for shard in shards:
                 for piece in self.pieces(step, shard):
-                    seen.setdefault(piece.file)
-        return list(seen)
-
-    def rows(self, shards: Sequence[int], start: int = 0) -> int:
-        """Rows that these shards hand over from step `start` on."""
-        return sum(p.stop - p.start for t in range(start, len(self)) for s in shards for p in self.pieces(t, s))
+                    rows[piece.file] = rows.get(piece.file, 0) + piece.stop - piece.start
+        return rows
 
 
 def shards_of(rank: int, world: int, shards: int) -> tuple[int, ...]:
@@ -142,37 +136,51 @@ def make_plan(files: Iterable[DataFile], *, seed: int, epoch: int, shards: int, 
     rng = np.random.default_rng([seed, epoch, 0])
     classes = tuple(sorted({f.length for f in chosen}))
     rows_a_shard = batch // shards
-    streams = tuple(_deal(chosen, c, shards, rows_a_shard, rng) for c in classes)
+    streams = tuple(_deal(chosen, c, shards, rng) for c in classes)
     steps = [max(-(-s.rows // rows_a_shard) for s in streams[i]) for i in range(len(classes))]
     order = rng.permutation(np.repeat(np.arange(len(classes), dtype=np.int32), steps))
     return Plan(chosen, shards, rows_a_shard, classes, order, streams)
 
 
-def shuffled(seed: int, epoch: int, file: int, rows: int) -> npt.NDArray[np.int64]:
-    """The order in which the rows of a file are handed out in an epoch."""
-    return np.random.default_rng([seed, epoch, 1, file]).permutation(rows)
+def shuffled(n: npt.NDArray[np.integer[Any]], seed: int, epoch: int, file: int, together: int) -> npt.NDArray[np.int64]:
+    """The order in which the rows of a file are handed out in an epoch; n: real positions of each row.
+
+    A stratified shuffle: rows by n are cut into as many strata as rows go `together` into a shard's step, and each run
+    of so many rows takes one, drawn at random, from every stratum. Steps are as random as in a plain shuffle, but short
+    and long windows are spread over them, so that no rank waits for one with longer ones.
+    """
+    rng = np.random.default_rng([seed, epoch, 1, file])
+    rows = len(n)
+    drawn = rng.permutation(rows)
+    ranked = drawn[np.argsort(n[drawn], kind="stable")]
+    strata = np.arange(rows) * min(together, rows) // max(rows, 1)
+    # within its stratum a row has a random turn; all runs go through the strata in the same order, so that a run that
+    # begins elsewhere, where a file was cut, has each stratum once too
+    by_turn = np.lexsort((rng.random(rows), strata))
+    turn = np.arange(rows) - np.searchsorted(strata, strata)
+    order = rng.permutation(together)[strata]
+    return ranked[by_turn][np.lexsort((order, turn))].astype(np.int64)
 
 
-def _deal(
-    files: Sequence[PlanFile], length: int, shards: int, rows: int, rng: np.random.Generator
-) -> tuple[_Stream, ...]:
-    """Deal the files of a class: shuffled, each to the shard that has least; the best of a few such deals."""
-    mine = [i for i, f in enumerate(files) if f.length == length]
-    best: list[list[int]] = []
-    fewest = -1
-    for _ in range(_DEALS if len(mine) > shards else 1):
-        hands: list[list[int]] = [[] for _ in range(shards)]
-        # Whose turn it is among equals is drawn too: with few files, shard 0 would read the first for ever.
-        heap = [(0, int(turn), shard) for shard, turn in enumerate(rng.permutation(shards))]
-        heapq.heapify(heap)
-        for i in rng.permutation(mine):
-            load, turn, shard = heapq.heappop(heap)
-            hands[shard].append(int(i))
-            heapq.heappush(heap, (load + files[i].rows, turn, shard))
-        steps = -(-max(load for load, _, _ in heap) // rows)
-        if fewest < 0 or steps < fewest:
-            best, fewest = hands, steps
-    return tuple(_Stream(tuple(h), tuple(accumulate(files[i].rows for i in h))) for h in best)
+def _deal(files: Sequence[PlanFile], length: int, shards: int, rng: np.random.Generator) -> tuple[_Stream, ...]:
+    """Lay the files of a class end to end, in a random order, and cut the row of rows into equal shares.
+
+    A file that lies across a cut is read for both shares: at most shards - 1 files of a class. Every other share runs
+    backwards, so that who meets at a cut is there at the same time and the file need not be kept.
+    """
+    line = [int(i) for i in rng.permutation([i for i, f in enumerate(files) if f.length == length])]
+    ends = list(accumulate(files[i].rows for i in line))
+    streams = []
+    for shard in range(shards):
+        start, stop = ends[-1] * shard // shards, ends[-1] * (shard + 1) // shards
+        parts = []
+        for i, end in zip(line, ends, strict=True):
+            begin = end - files[i].rows
+            if max(start, begin) < min(stop, end):
+                parts.append(Piece(i, max(start, begin) - begin, min(stop, end) - begin))
+        parts = parts[:: -1 if shard % 2 else 1]
+        streams.append(_Stream(tuple(parts), tuple(accumulate(p.stop - p.start for p in parts))))
+    return tuple(streams)
 
 
 def _place(file: DataFile) -> tuple[Any, ...]:
