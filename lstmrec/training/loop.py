@@ -100,10 +100,8 @@ def train(conf: Config, comm: Comm, feed: Feed, work: str, judged: OnEpoch = lam
             while not run.state.done:
                 _epoch(run)
                 _judge(run)
-    told = None if taught is None else taught.facts(run.state)
-    result = replace(
-        run.state.result(), items=inputs.items.fingerprint, teacher=told, begun=None if first is None else asdict(first)
-    )
+    result = replace(run.state.result(), items=inputs.items.fingerprint, begun=None if first is None else asdict(first),
+                     teacher=None if taught is None else taught.facts(run.state))  # fmt: skip
     # Ranks: only rank 0 writes; the others wait, so that who returns knows that the files are there.
     if comm.rank == 0:
         export(work, inputs.spec, kept.load(str(run.state.best))[0], run.state.log, result)

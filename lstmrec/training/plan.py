@@ -169,18 +169,20 @@ def _deal(files: Sequence[PlanFile], length: int, shards: int, rng: np.random.Ge
     backwards, so that who meets at a cut is there at the same time and the file need not be kept.
     """
     line = [int(i) for i in rng.permutation([i for i, f in enumerate(files) if f.length == length])]
-    ends = list(accumulate(files[i].rows for i in line))
-    streams = []
-    for shard in range(shards):
-        start, stop = ends[-1] * shard // shards, ends[-1] * (shard + 1) // shards
-        parts = []
-        for i, end in zip(line, ends, strict=True):
-            begin = end - files[i].rows
-            if max(start, begin) < min(stop, end):
-                parts.append(Piece(i, max(start, begin) - begin, min(stop, end) - begin))
-        parts = parts[:: -1 if shard % 2 else 1]
-        streams.append(_Stream(tuple(parts), tuple(accumulate(p.stop - p.start for p in parts))))
-    return tuple(streams)
+    total = sum(files[i].rows for i in line)
+    cuts = [total * shard // shards for shard in range(1, shards + 1)]
+    shares: list[list[Piece]] = [[] for _ in cuts]
+    at = shard = 0
+    for i in line:
+        begin, end = at, at + files[i].rows
+        while at < end:
+            while cuts[shard] <= at:
+                shard += 1
+            stop = min(end, cuts[shard])
+            shares[shard].append(Piece(i, at - begin, stop - begin))
+            at = stop
+    ordered = [tuple(share[:: -1 if shard % 2 else 1]) for shard, share in enumerate(shares)]
+    return tuple(_Stream(parts, tuple(accumulate(p.stop - p.start for p in parts))) for parts in ordered)
 
 
 def _place(file: DataFile) -> tuple[Any, ...]:

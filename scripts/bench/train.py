@@ -114,7 +114,7 @@ class Bench:
 
     def ranks(self) -> dict[str, Figures]:
         """Two solo processes at once, two ranks with as many rows each, two ranks that share those rows. A machine's
-        speed drifts: ranks are run between solos, each as often, and means are compared."""
+        speed drifts: they take turns, and medians are compared."""
         comm = ["--set", "train.ranks=2", "--set", f"train.comm={self.args.comm}"]
         batch = load([str(self.root / "conf.json")]).train.batch
         how = {"two ranks": [*comm, "--set", f"train.batch={2 * batch}"], "two ranks, batch dealt": comm}
@@ -124,7 +124,7 @@ class Bench:
             one = {"positions_s": sum(f["positions_s"] for f in runs), "starved": max(f["starved"] for f in runs),
                    "peak_bytes": max(f["peak_bytes"] for f in runs)}  # fmt: skip
             found[name].append(told(name, one))
-        return {name: {"positions_s": statistics.mean(f["positions_s"] for f in rounds),
+        return {name: {"positions_s": statistics.median(f["positions_s"] for f in rounds),
                        "starved": max(f["starved"] for f in rounds), "peak_bytes": max(f["peak_bytes"] for f in rounds),
                        "rounds": rounds} for name, rounds in found.items()}  # fmt: skip
 
@@ -169,7 +169,7 @@ def main() -> None:
     parser.add_argument("--quick", action="store_true", help="300 users and a few seconds each: proves that it runs")
     parser.add_argument("--seconds", type=float, help="of each peer and of the bare loop; default: 75, quick 6")
     parser.add_argument("--events", type=int, default=1_000_000, help="of the made log")
-    parser.add_argument("--rounds", type=int, default=2, help="of two ranks beside two solo processes")
+    parser.add_argument("--rounds", type=int, default=3, help="of two ranks beside two solo processes")
     parser.add_argument("--comm", choices=["horovod", "torch"], default="horovod")
     parser.add_argument("--heap", default="2g", help="of Spark's driver, for the tables")
     parser.add_argument("--dir", type=Path, default=Path("runs/bench/train"))
