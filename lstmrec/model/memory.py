@@ -25,7 +25,7 @@ def keep() -> None:
 @contextmanager
 def kept() -> Iterator[None]:
     """`keep` within it; at its end what is free goes back to the system."""
-    _set(_KEPT)
+    keep()
     try:
         yield
     finally:

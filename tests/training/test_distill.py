@@ -83,10 +83,10 @@ def test_a_taught_student_learns_more_in_equal_steps(
     lessons: list[Lesson] = []
     made = distill.lesson
     monkeypatch.setattr(loop, "lesson", lambda *a: lessons.append(made(*a)) or lessons[-1])
-    alone = learn(config(root, epochs=6), tmp_path / "alone")
-    taught = learn(student(root, [teacher]), tmp_path / "taught")
+    alone = learn(config(root, epochs=4), tmp_path / "alone")
+    taught = learn(student(root, [teacher], epochs=4), tmp_path / "taught")
     assert alone.teacher is None and taught.teacher is not None and alone.ndcg and taught.ndcg
-    assert taught.ndcg > alone.ndcg + 0.01
+    assert taught.ndcg > alone.ndcg + 0.02
     rows = [log_of(tmp_path / name) for name in ("alone", "taught")]
     assert all(b["ndcg_10"] > a["ndcg_10"] and "teacher" not in a for a, b in zip(*rows, strict=True))
     assert [r["step"] for r in rows[0]] == [r["step"] for r in rows[1]]

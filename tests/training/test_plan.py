@@ -120,13 +120,12 @@ def test_rows_that_go_together_are_one_of_each_stratum(n: list[int], together: i
     order = shuffled(np.array(n), seed, 0, 0, together)
     assert sorted(order) == list(range(len(n)))
     many = min(together, len(n))
-    ranks = np.argsort(np.argsort(np.array(n)[order], kind="stable"), kind="stable")  # equal n: any of them will do
     values = np.sort(n)
     for start in range(0, len(n) // many * many - many + 1):
         mine = np.sort(np.array(n)[order[start : start + many]])
         for i, value in enumerate(mine):  # the i-th shortest lies in the i-th stratum, give or take its border
             low, high = i * len(n) // many, -(-(i + 1) * len(n) // many)
-            assert values[max(low - 1, 0)] <= value <= values[min(high, len(n) - 1)], ranks
+            assert values[max(low - 1, 0)] <= value <= values[min(high, len(n) - 1)]
 
 
 def test_short_and_long_windows_are_spread_over_steps() -> None:
