@@ -16,6 +16,7 @@ from lstmrec.config.run import Config
 from lstmrec.contracts.errors import LstmrecError
 from lstmrec.training.comm import Comm
 from lstmrec.training.feed import Feed
+from lstmrec.training.host_comm import shared
 from lstmrec.training.loop import train
 
 
@@ -47,7 +48,7 @@ def comm_of(conf: Config) -> Comm:
 def run_rank(conf: Config, work: str, attempt: str) -> None:
     """Train as one of the ranks. On an error it leaves a note in `attempt` for the launcher and ends the process."""
     try:
-        comm = comm_of(conf)
+        comm = shared(comm_of(conf))
         train(conf, comm, feed_of(conf, comm.rank), work)
         comm.close()
     except Exception as error:
