@@ -90,12 +90,20 @@ class HostComm:
 
     def _wait(self) -> None:
         """Until all ranks are here: each tells rank 0, which tells each. What they wrote before can be read after."""
-        for s in self._sockets if self.rank == 0 else ():
-            _heard(s)
+        try:
+            if self.rank == 0:
+                self._hear()
+            for s in self._sockets:
+                s.sendall(b"\0")
+            if self.rank:
+                self._hear()
+        except OSError as error:
+            raise RuntimeError(f"no answer through the memory they share: {error}") from error
+
+    def _hear(self) -> None:
         for s in self._sockets:
-            s.sendall(b"\0")
-        for s in self._sockets if self.rank else ():
-            _heard(s)
+            if not s.recv(1):
+                raise ConnectionResetError("closed")
 
     def close(self) -> None:
         for s in self._sockets:
@@ -156,7 +164,7 @@ def _mapped(path: Path) -> mmap.mmap:
 def _met(folder: str, listener: socket.socket | None, comm: Comm) -> list[socket.socket]:
     """Rank 0: a socket to each of the others; the others: one to rank 0."""
     if listener is not None:
-        return [_blocking(listener.accept()[0]) for _ in range(comm.size - 1)]
+        return [listener.accept()[0] for _ in range(comm.size - 1)]
     door = socket.socket(socket.AF_UNIX)
     try:
         door.connect(str(Path(folder, "door")))
@@ -166,21 +174,7 @@ def _met(folder: str, listener: socket.socket | None, comm: Comm) -> list[socket
     return [door]
 
 
-def _blocking(s: socket.socket) -> socket.socket:
-    s.setblocking(True)
-    return s
-
-
 def _pieces(flat: Tensor) -> Iterator[Tensor]:
     """What fits into a slot, from a 1-D tensor; nothing of an empty one."""
     for at in range(0, len(flat), step := _SLOT // flat.element_size()):
         yield flat[at : at + step]
-
-
-def _heard(s: socket.socket) -> None:
-    try:
-        said = s.recv(1)
-    except OSError as error:
-        raise RuntimeError(str(error)) from error
-    if not said:
-        raise RuntimeError("its socket is closed")

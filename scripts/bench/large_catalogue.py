@@ -73,12 +73,13 @@ def rank(args: argparse.Namespace, mode: str, folder: str) -> None:
     from lstmrec.model.spec import NetSpec
     from lstmrec.training.arrow_feed import ArrowFeed
     from lstmrec.training.batches import portions
+    from lstmrec.training.host_comm import shared
     from lstmrec.training.plan import make_plan, shards_of
     from lstmrec.training.step import Learner
     from lstmrec.training.torch_comm import TorchComm
 
     torch.set_num_threads(1)
-    comm = TorchComm()
+    comm = shared(TorchComm())
     listed = [DataFile(**f) for f in json.loads(Path(folder, "files.json").read_text())]
     plan = make_plan(listed, seed=1, epoch=0, shards=_SHARDS, batch=args.batch)
     item, none = np.arange(2, args.items + 2), np.zeros((args.items, 0))

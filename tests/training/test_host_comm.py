@@ -54,23 +54,25 @@ def test_ranks_are_added_in_their_order(tmp_path: Path) -> None:
     assert together(3, "tests.training.test_host_comm:in_order", tmp_path) == [[1.0] * 5] * 3
 
 
-def left_alone(comm: Comm) -> str:
+def left_alone(comm: Comm, gone: int) -> str:
     both = shared(comm)
     assert isinstance(both, HostComm)
-    if comm.rank == 1:
+    if comm.rank == gone:
         for s in both._sockets:
             s.close()  # as the system does for a process that is killed
         return "left"
     try:
-        for _ in range(2):
+        for _ in range(1000):
             both.sum_(torch.ones(3))
     except ResourceError as error:
         return f"{error.code} {error.where}"
     return "nothing was said"
 
 
-def test_who_is_left_alone_says_so(tmp_path: Path) -> None:
-    assert together(2, "tests.training.test_host_comm:left_alone", tmp_path) == ["R602 rank 0", "left"]
+@pytest.mark.parametrize("gone", [0, 1])
+def test_who_is_left_alone_says_so(tmp_path: Path, gone: int) -> None:
+    got = together(2, "tests.training.test_host_comm:left_alone", tmp_path, args=gone)
+    assert got[gone] == "left" and got[1 - gone] == f"R602 rank {1 - gone}"
 
 
 def without(comm: Comm, what: str) -> dict[str, Any]:
