@@ -7,6 +7,7 @@ import os
 import shutil
 import socket
 import tempfile
+import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -113,7 +114,7 @@ class HostComm:
 
 def shared(comm: Comm) -> Comm:
     """The same group, talking in memory where all its ranks share it; else `comm` itself. A collective."""
-    if comm.size == 1 or comm.local_size != comm.size or not hasattr(socket, "AF_UNIX"):
+    if comm.size == 1 or comm.local_size != comm.size or not hasattr(os, "posix_fallocate"):
         return comm
     # Ranks: one makes the place, the others find it; containers may share a machine and no folder.
     folder = ""
@@ -136,6 +137,10 @@ def shared(comm: Comm) -> Comm:
     if slots is None or int(there) != comm.size:
         for s in sockets:
             s.close()
+        if comm.rank == 0:
+            room = (comm.size + 1) * _SLOT >> 20
+            warnings.warn("ranks of this machine share no memory, and sums take longer: is there room for "
+                          f"{room} MiB in /dev/shm, the same for all?", stacklevel=2)  # fmt: skip
         return comm
     return HostComm(comm, slots, sockets)
 
