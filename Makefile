@@ -23,7 +23,7 @@ movielens: setup ## MovieLens-1M against published figures: EPOCHS=6, data in LS
 	@$(BIN)/lstmrec run --config conf/movielens-1m.yaml --set train.epochs=$(EPOCHS)
 
 test: setup ## the default tests with coverage, two files at a time; PYTEST_ARGS passes through
-	@$(BIN)/python -m pytest -m "not slow and not cluster" -n $(WORKERS) --dist loadfile --cov=lstmrec --cov-report=term $(PYTEST_ARGS)
+	@$(BIN)/python -m pytest -m "not slow and not cluster" -n $(WORKERS) --dist loadfile --no-loadscope-reorder --cov=lstmrec --cov-report=term $(PYTEST_ARGS)
 
 test-all: setup ## every test, also the slow ones and those on a cluster of this machine's own
 	@$(BIN)/python -m pytest --cov=lstmrec --cov-report=term $(PYTEST_ARGS)
