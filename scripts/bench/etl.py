@@ -1,13 +1,14 @@
-"""Jobs s1 to s5 on a synthetic log: seconds, CPU, memory, shuffle, spill; and beside them two others at the same job.
+"""Jobs s1 to s5 on a synthetic log: seconds, CPU, memory, shuffle, spill; and beside them others at the same job.
 
     python scripts/bench/etl.py --events 20000000 [--peers] [--scale] [--heap 4g] [--dir runs/bench/etl] [--json PATH]
 
 The job: drop what is told twice, then items, then users with fewer than 5 events (one round), number users and items
 densely, leave each user's last event for test and the one before for validation, write ordered sequences as Parquet.
 Ours with only that work switched on; with --peers RePlay's own Spark code (same cores and heap) and DuckDB, each in an
-environment of its own that is made below the work folder; with --scale ours on five times the log; and then the whole
-of s1 to s5, with every rule and feature, on the same log with its dirt. One after the other, each in a process of its
-own, sessions' start excluded, never on more than --cores. Logs stay in --dir. The last line is one JSON object.
+environment of its own that is made below the work folder, and `spark`, the least that the job takes in Spark's own
+operators: a bound for ours; with --scale ours on five times the log; and then the whole of s1 to s5, with every rule
+and feature, on the same log with its dirt. One after the other, each in a process of its own, sessions' start excluded,
+never on more than --cores. Logs stay in --dir. The last line is one JSON object.
 """
 
 from __future__ import annotations
@@ -28,7 +29,8 @@ from venvs import environment
 HERE = Path(__file__).resolve().parent
 PEERS = HERE / "etl_peers"
 QUIET = "--conf spark.ui.showConsoleProgress=false --conf spark.ui.enabled=false"
-NEEDS = {"replay": ["replay-rec==0.22.0", "pyspark>=4,<5", "psutil", "setuptools"], "duckdb": ["duckdb"]}
+#: Who does the same job, and what its environment holds; none: it runs in ours.
+NEEDS = {"replay": ["replay-rec==0.22.0", "pyspark>=4,<5", "psutil", "setuptools"], "duckdb": ["duckdb"], "spark": []}
 Figures = dict[str, Any]
 
 
@@ -69,14 +71,12 @@ def ours(args: argparse.Namespace, made: Path, work: str) -> Figures:
 
 def theirs(args: argparse.Namespace, made: Path, peer: str) -> Figures:
     out = args.dir / f"out-{peer}"
-    command = [
-        environment(args.dir / f"venv-{peer}", NEEDS[peer]),
-        str(PEERS / f"with_{peer}.py"),
-        str(made / "events"),
-        str(out),
-    ]
+    python = environment(args.dir / f"venv-{peer}", NEEDS[peer]) if NEEDS[peer] else sys.executable
+    command = [python, str(PEERS / f"with_{peer}.py"), str(made / "events"), str(out)]
     if peer == "replay":  # not persisted it takes half as long again
         command += ["--heap", args.heap, "--cores", str(args.cores), "--partitions", "8", "--persist"]
+    elif peer == "spark":
+        command += ["--heap", args.heap, "--cores", str(args.cores), "--partitions", str(args.partitions)]
     else:
         command += ["--threads", str(args.cores), "--memory", args.heap.upper().removesuffix("B") + "B"]
     return measured(command, out)
@@ -108,7 +108,7 @@ def same(results: dict[str, Figures]) -> str:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--events", type=int, default=20_000_000)
-    parser.add_argument("--peers", nargs="*", choices=list(NEEDS), help="these too, installed once; alone: both")
+    parser.add_argument("--peers", nargs="*", choices=list(NEEDS), help="these too, installed once; alone: all")
     parser.add_argument("--scale", action="store_true", help="ours on five times the log too")
     parser.add_argument("--no-whole", action="store_true", help="leave the whole of s1 to s5 out")
     parser.add_argument("--heap", default="4g", help="of Spark's driver, ours and RePlay's; DuckDB's memory")
