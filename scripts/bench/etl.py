@@ -5,8 +5,8 @@
 The job: drop what is told twice, then items, then users with fewer than 5 events (one round), number users and items
 densely, leave each user's last event for test and the one before for validation, write ordered sequences as Parquet.
 Ours with only that work switched on; with --peers RePlay's own Spark code (same cores and heap) and DuckDB, each in an
-environment of its own that is made below the work folder, and `spark`, the least that the job takes in Spark's own
-operators: a bound for ours; with --scale ours on five times the log; and then the whole of s1 to s5, with every rule
+environment of its own that is made below the work folder, and `spark`, the least that we know the job to take in
+Spark's own operators; with --scale ours on five times the log; and then the whole of s1 to s5, with every rule
 and feature, on the same log with its dirt. One after the other, each in a process of its own, sessions' start excluded,
 never on more than --cores. Logs stay in --dir. The last line is one JSON object.
 """
@@ -111,7 +111,7 @@ def main() -> None:
     parser.add_argument("--peers", nargs="*", choices=list(NEEDS), help="these too, installed once; alone: all")
     parser.add_argument("--scale", action="store_true", help="ours on five times the log too")
     parser.add_argument("--no-whole", action="store_true", help="leave the whole of s1 to s5 out")
-    parser.add_argument("--heap", default="4g", help="of Spark's driver, ours and RePlay's; DuckDB's memory")
+    parser.add_argument("--heap", default="4g", help="of Spark's driver, ours, RePlay's and plain; DuckDB's memory")
     parser.add_argument("--cores", type=int, default=2)
     parser.add_argument("--partitions", type=int, default=16, help="our shuffle partitions, at 20 million events")
     parser.add_argument("--dir", type=Path, default=Path("runs/bench/etl"))

@@ -1,10 +1,11 @@
-"""The bench's job in Spark's own operators, in as few passes as it takes: what any Spark code for it is bound by.
+"""The bench's job in Spark's own operators, in the fewest passes that we know of.
 
     python with_spark.py EVENTS OUT [--heap 4g] [--cores 2] [--partitions 16]
 
 Items become numbers before anything travels; events travel once, to their users, and are sorted there as one array a
 user; one table is written, and none is read back. No order among ties but the item's, no reasons, no second table, no
-proof: less than a road needs, and more memory a user than it allows. Comes in: Parquet of user_id, item_id (strings),
+proof, and numbers with gaps (of users, and where an item was refused): less than a road needs, and more memory a user
+than it allows. Comes in: Parquet of user_id, item_id (strings),
 ts (seconds). Goes out: Parquet of user_id, item_id and role as lists (0 train, 1 validation, 2 test). The last line is
 one JSON object.
 """
@@ -37,8 +38,8 @@ def job(spark: SparkSession, events: str, out: str) -> None:
     rare = [r["i"] for r in counts.where("n < 5").collect()]
     kept = users.select("user_id", F.filter("item_id", lambda x: ~x.isin(rare)).alias("item_id"))
     kept = kept.where("size(item_id) >= 5")
-    dense = F.monotonically_increasing_id().alias("user_id")
-    kept.select(dense, "item_id", F.expr(_ROLES).alias("role")).write.parquet(out)
+    number = F.monotonically_increasing_id().alias("user_id")
+    kept.select(number, "item_id", F.expr(_ROLES).alias("role")).write.parquet(out)
 
 
 def main() -> None:
