@@ -137,7 +137,7 @@ def test_an_item_without_events_is_as_popular_as_the_rarest_or_as_its_like(kind:
         assert bias[2 + TRAINED :].numpy() == pytest.approx(want, abs=1e-5)
         if net.item.fresh is None:
             return
-        net.item.fresh.weight.normal_()
+        net.item.fresh.weight.normal_(generator=torch.Generator().manual_seed(4))
         other = net.item_vectors(made)[1]
         told = (vectors @ net.item.fresh.weight[0] + net.item.fresh.bias)[2 + TRAINED :]
         assert torch.allclose(other[2 + TRAINED :], told, atol=1e-5) and told.std() > 0.1
