@@ -13,6 +13,8 @@ from lstmrec.frames import sequences
 #: What is done with a user: read everything, go on from the state, leave the state alone, or forget it.
 WHOLE, ON, SAME, GONE = "whole", "on", "same", "gone"
 _MADE = ("item", "item_id", "vector", "bias", "input")
+#: Items in no catalogue that people had, which are known by name.
+UNKNOWN_ITEMS = 1000
 _MASK = (1 << 40) - 1  # digests are sums of so much of a hash: 2^23 events add up without an overflow
 
 
@@ -25,7 +27,7 @@ def hashed(history: DataFrame) -> DataFrame:
 
 def digests(history: DataFrame, turned: DataFrame | None) -> DataFrame:
     """user_id, history (events), fed (the digest of them), first (the first event whose item was restated, null where
-    none was), near (false: see `gone_on`) of SPLIT rows. turned: see there; None: there are no states that items could
+    none was), near (false: see `since`) of SPLIT rows. turned: see there; None: there are no states that items could
     have changed for."""
     rows, index = hashed(history), F.lit(None).cast("int")
     if turned is not None:  # few items: the whole catalogue, looked up for each event, costs more than all else here
@@ -36,54 +38,59 @@ def digests(history: DataFrame, turned: DataFrame | None) -> DataFrame:
     return found.withColumn("near", F.lit(False))
 
 
-def gone_on(moved: DataFrame, states: DataFrame, history: DataFrame, restated: DataFrame | Sequence[str]) -> DataFrame:
-    """`digests` of everybody, without a look at the events of who did not move: theirs are the states'. moved: SPLIT
-    rows, all they have, of users that moved since these (`near`: what there is to read of them is here). restated:
-    items that are, of which `history`, all SPLIT rows, is asked who had one: a frame, or a few ids, which Spark looks
-    for where it reads, before rows are put together."""
-    mine = digests(moved, None).select("user_id", "history", "fed", F.lit(True).alias("near"))
-    stay = states.where("events > 0").join(mine.select("user_id"), "user_id", "left_anti")
-    stay = stay.select("user_id", F.col("events").alias("history"), "fed", F.lit(False).alias("near"))
-    all_ = mine.unionByName(stay)
+def since(moved: DataFrame, history: DataFrame, restated: DataFrame | Sequence[str]) -> DataFrame:
+    """`digests` as far as they are not as the states say, without a look at the events of who did not move. moved:
+    SPLIT rows, all they have, of users that moved since these (`near`: what there is to read of them is here).
+    restated: items that are, of which `history`, all SPLIT rows, is asked who had one (who did not move has but this
+    `first`): a frame, or a few ids, which Spark looks for where it reads, before rows are put together."""
+    mine = digests(moved, None).drop("first").withColumn("near", F.lit(True))
     if isinstance(restated, DataFrame):
         had = history.join(F.broadcast(restated.select("item_id")), "item_id", "left_semi")
     elif restated:
         had = history.where(F.col("item_id").isin(list(restated)))
     else:
-        return all_.withColumn("first", F.lit(None).cast("int"))
+        return mine.withColumn("first", F.lit(None).cast("int"))
     first = had.groupBy("user_id").agg(F.min("index").alias("first"))
-    return all_.join(first, "user_id", "left")
+    return mine.join(first, "user_id", "full_outer")
 
 
-def standing(who: DataFrame, static: DataFrame, whom: DataFrame | None, states: DataFrame | None) -> DataFrame:
-    """Of users due (`roles.users`, with digests): events, fed, static (digests: see USER_STATES), had (events that the
-    state holds), was (their digest), kind, near (all their events are: see `gone_on`). ON: there are more events, and
-    `read` sees whether they come after those. GONE: a state of nobody due. static: ENCODED_USERS; whom: user_id,
-    segment; states: USER_STATES.
+def standing(who: DataFrame, static: DataFrame, whom: DataFrame | None, digests: DataFrame, states: DataFrame | None,
+             rest: bool) -> DataFrame:  # fmt: skip
+    """Of users due (role, user_id): history (events), fed, static (digests: see USER_STATES), known (a demographic of
+    theirs is), had (events that the state holds), was (their digest), kind, near (all their events are: see `since`).
+    ON: there are more events, and `read` sees whether they come after those. GONE: a state of nobody due; role is null.
 
-    Nobody's events are looked at: digests of whole histories are there already.
+    static: ENCODED_USERS; whom: user_id, segment; digests: see there; states: USER_STATES. rest: whom `digests` says
+    nothing of is as the state says; else there are no events. One pass: all of these are put together by user once, and
+    nobody's events are looked at.
     """
     people = who.join(static.select("user_id", "static"), "user_id", "left")
     people = people.withColumn("segment", F.lit(None).cast("string")) if whom is None else people.join(
         whom, "user_id", "left"
     )  # fmt: skip
+    one = F.coalesce(F.exists("static", lambda x: x > 1), F.lit(False)).alias("known")
     from_ = F.xxhash64("static", F.coalesce("segment", F.lit(""))).alias("static")
-    near = F.coalesce("near", F.lit(False)) | (F.col("history") == 0)
-    people = people.select("user_id", F.col("history").alias("events"), "fed", from_, "first", near.alias("near"))
+    all_, none = people.select("role", "user_id", from_, one).join(digests, "user_id", "left"), F.lit(0)
     if states is None:
-        people = people.drop("first")
-        none = {"had": F.lit(0), "was": F.lit(0).cast("bigint"), "kind": F.lit(WHOLE)}
-        return people.withColumns(none)
-    known = states.select("user_id", F.col("events").alias("had"), F.col("fed").alias("was"),
-                          F.col("static").alias("from"))  # fmt: skip
-    all_ = people.join(known, "user_id", "full_outer")
-    restated = F.coalesce(F.col("first") < F.col("had"), F.lit(False))
-    at_all = F.col("had").isNotNull() & (F.col("static") == F.col("from")) & ~restated
-    same = at_all & (F.col("events") == F.col("had")) & (F.col("fed") == F.col("was"))
-    kind = F.when(F.col("events").isNull(), GONE).when(same, SAME)
-    kind = kind.when(at_all & (F.col("events") > F.col("had")), ON).otherwise(WHOLE)
-    had = F.when(kind == ON, F.col("had")).otherwise(0)
-    return all_.select("user_id", "events", "fed", "static", had.alias("had"), "was", kind.alias("kind"), "near")
+        all_ = all_.withColumns({"had": none, "was": none.cast("bigint"), "kind": F.lit(WHOLE)})
+    else:
+        known = states.select("user_id", F.col("events").alias("had"), F.col("fed").alias("was"),
+                              F.col("static").alias("from"))  # fmt: skip
+        all_ = all_.join(known, "user_id", "full_outer")
+    stays = ("had", "was") if rest else ()
+    all_ = all_.withColumns({
+        "history": F.coalesce("history", *stays[:1], none), "fed": F.coalesce("fed", *stays[1:], none.cast("bigint"))
+    })  # fmt: skip
+    if states is not None:
+        restated = F.coalesce(F.col("first") < F.col("had"), F.lit(False))
+        at_all = F.col("had").isNotNull() & (F.col("static") == F.col("from")) & ~restated
+        same = at_all & (F.col("history") == F.col("had")) & (F.col("fed") == F.col("was"))
+        kind = F.when(F.col("role").isNull(), GONE).when(same, SAME)
+        kind = kind.when(at_all & (F.col("history") > F.col("had")), ON).otherwise(WHOLE)
+        all_ = all_.withColumn("kind", kind)
+    had = F.when(F.col("kind") == ON, F.col("had")).otherwise(0).alias("had")
+    near = (F.coalesce("near", F.lit(False)) | (F.col("history") == 0)).alias("near")
+    return all_.select("role", "user_id", "history", "fed", "static", "known", had, "was", "kind", near)
 
 
 def few(rows: DataFrame, are: bool) -> DataFrame:
@@ -93,14 +100,16 @@ def few(rows: DataFrame, are: bool) -> DataFrame:
 
 def read(moved: DataFrame, history: DataFrame, catalogue: DataFrame, vocabulary: DataFrame, on: bool) -> DataFrame:
     """Users of `standing` that moved, with what they did: last (second), e (events since `had`, in order), hidden
-    (catalogue indexes of all that the user had). history: SPLIT rows of theirs. on: there are states, and `had` stands
-    beside these rows; WHOLE where the events that a state holds are not how the history begins."""
+    (catalogue indexes of all that the user had), unknown (ids that the catalogue has not). history: SPLIT rows of
+    theirs. on: there are states, and `had` stands beside these rows; WHOLE where the events that a state holds are not
+    how the history begins."""
     history = hashed(history) if on else history
     event, known = F.struct("index", "item", "type", "second"), F.when(F.col("item") != UNKNOWN, F.col("item"))
     then = F.when(F.col("index") < F.col("had"), F.col("hash")).otherwise(0) if on else F.lit(0)
     listed = sequences.encoded(history, catalogue, vocabulary).groupBy("user_id").agg(
         F.max_by("second", "index").alias("last"), F.sort_array(F.collect_list(event)).alias("e"),
         F.sort_array(F.collect_set(known)).alias("hidden"), F.sum(then).alias("then"),
+        F.collect_set(F.when(F.col("item") == UNKNOWN, F.col("item_id"))).alias("unknown"),
     )  # fmt: skip
     out = moved.join(listed, "user_id", "left").fillna(0, ["last", "then"])
     if not on:

@@ -74,10 +74,15 @@ def filled(spark: SparkSession, conf: Config, t: Ticket, d: Desk, again: bool) -
     kept, hides = partial(buckets.kept, spark, buckets.folder(t), s.buckets), s.filters.hides(conf.sequence.history)
     carry = None if s.mode == "windows" else chain.states(
         spark, t, conf, words, vectors, d.materialise, bundle=bundle.fingerprint, hides=hides == "history")  # fmt: skip
-    users = d.materialise(roles.users(split, people, s.roles, carry.digests if carry else None), "users")
-    known = None if carry is None else States(
-        encoded, words, static, profiles, rules.whom, hides == "history", states.of(options, s.k, s.margin),
-        vectors.rows_out, carry, d.materialise, kept, collect.rows)  # fmt: skip
+    if carry is None:
+        users, known = d.materialise(roles.users(split, people, s.roles), "users"), None
+    else:
+        looks = bool(udf.switches(options)["use_static"])
+        all_ = d.materialise(states.due(split, people, s.roles, static, rules.whom, looks, carry), "users")
+        users = all_.where("role IS NOT NULL")
+        known = States(all_, encoded, words, static, profiles, rules.whom, looks, hides == "history",
+                       states.of(options, s.k, s.margin), vectors.rows_out, carry, d.materialise, kept,
+                       collect.rows)  # fmt: skip
     hands = Hands(d.materialise, kept, collect.empty, KINDS, Shown, fallback.score, *lent.hands(spark, conf, d))
     ends = {r["role"]: r["time"] for r in collect.rows(cuts)}
     return Fill(conf, split, encoded, sequences, people, users, ends, rows, rules, options, bundle.fingerprint,

@@ -128,10 +128,9 @@ class Fill:
         if self.states is None:
             made = roles.ladder(reasons.carried(self.by_windows(name, role, past, shown, k)), who, conf)
             low = made.where("reason IS NULL")
-        else:  # who stands where is known without a list, and is joined to lists as a few bytes a user
-            stand = roles.ladder(self.states.known(who), who, conf)
-            made = self.states.lists(f"{name}-{role}", who, past, role == "serve").join(stand, "user_id", "inner")
-            low = stand.where("reason IS NULL")
+        else:
+            made = self.states.lists(f"{name}-{role}", role, past).withColumn("reason", roles.rung(conf))
+            low = who.select("user_id", "history", roles.rung(conf)).where("reason IS NULL")
         if self.hands.empty(low):
             return made
         # The model shows the catalogue alone, and so does what stands in for it.

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from functools import reduce
 from typing import Any
 
-from pyspark.sql import DataFrame, Row
+from pyspark.sql import Column, DataFrame, Row
 from pyspark.sql import functions as F
 
 from lstmrec.config.score import RUNGS, Ladder
@@ -18,7 +18,6 @@ from lstmrec.frames.people import unnamed
 from lstmrec.scoring import reasons as why
 
 Rows = Callable[[DataFrame], list[Row]]
-Counted = Callable[[DataFrame, str], DataFrame]
 Scored = dict[str, dict[str, int]]
 #: Why a user has this list: a rung of the ladder, or, of recommenders without one, the user's own history.
 REASONS = (*RUNGS, "history")
@@ -29,25 +28,21 @@ def history(split: DataFrame, role: str) -> DataFrame:
     return split.where(F.col("role").isin(*tables.HISTORY[role]))
 
 
-def users(split: DataFrame, everybody: DataFrame, roles: Sequence[str], counted: Counted | None = None) -> DataFrame:
-    """role, user_id, history (events before the cut), and what else `counted` (rows of a role's history, the role ->
-    user_id, history ...) says: the users of validation and test are those with an event of that role, those of serve
-    every row of USERS."""
+def users(split: DataFrame, everybody: DataFrame, roles: Sequence[str]) -> DataFrame:
+    """role, user_id, history (events before the cut) of everybody who is due a list."""
     parts = []
     for role in roles:
-        who = (
-            everybody.select("user_id")
-            if role == "serve"
-            else split.where(F.col("role") == role).select("user_id").distinct()
-        )
-        past = (counted or _counted)(history(split, role), role)
-        joined = who.join(past, "user_id", "left").fillna(0, [c for c in past.columns if c in ("history", "fed")])
-        parts.append(joined.select(F.lit(role).alias("role"), *joined.columns))
+        past = history(split, role).groupBy("user_id").agg(F.count(F.lit(1)).cast("int").alias("history"))
+        joined = due(split, everybody, role).join(past, "user_id", "left")
+        parts.append(joined.select("role", "user_id", F.coalesce("history", F.lit(0)).alias("history")))
     return reduce(DataFrame.unionByName, parts)
 
 
-def _counted(rows: DataFrame, _: str) -> DataFrame:
-    return rows.groupBy("user_id").agg(F.count(F.lit(1)).cast("int").alias("history"))
+def due(split: DataFrame, everybody: DataFrame, role: str) -> DataFrame:
+    """role, user_id: the users of validation and test are those with an event of that role, those of serve every row of
+    USERS."""
+    who = everybody if role == "serve" else split.where(F.col("role") == role).select("user_id").distinct()
+    return who.select(F.lit(role).alias("role"), "user_id")
 
 
 def bucket(sequences: DataFrame, number: int, many: int) -> DataFrame:
@@ -64,23 +59,22 @@ def beside(sequences: DataFrame, *facts: DataFrame | None) -> DataFrame:
     return sequences
 
 
-def ladder(lists: DataFrame, users: DataFrame, conf: Ladder) -> DataFrame:
-    """user_id, history, items (where `lists` has them), reason of the model's lists: full_history (at least
-    `short_history` events), short_history, profile_only (no event, but demographics the net looks at); null where none
-    of the model's rungs of the config holds."""
+def rung(conf: Ladder) -> Column:
+    """Why a user (`history`, `known`) has the model's list: full_history (at least `short_history` events),
+    short_history, profile_only (no event, but demographics the net looks at); null where none of the model's rungs of
+    the config holds."""
     events = F.coalesce("history", F.lit(0))
-    holds = {
-        "full_history": (events > 0) & (events >= conf.short_history), "short_history": events > 0,
-        "profile_only": (events == 0) & F.col("known"),
-    }  # fmt: skip
     # Asked in this order even of rungs that are off: each user has one reason, and gets the model's list or not.
-    reason = F.when(holds["full_history"], "full_history").when(holds["short_history"], "short_history")
-    reason = reason.when(holds["profile_only"], "profile_only")
-    kept = [name for name in ("user_id", "items") if name in lists.columns]
-    return lists.join(users.select("user_id", "history"), "user_id", "left").select(
-        *kept, events.alias("history"), F.when(reason.isin(list(conf.rungs)), reason).alias("reason"),
-        *why.beside(lists),
-    )  # fmt: skip
+    reason = F.when((events > 0) & (events >= conf.short_history), "full_history").when(events > 0, "short_history")
+    reason = reason.when((events == 0) & F.col("known"), "profile_only")
+    return F.when(reason.isin(list(conf.rungs)), reason).alias("reason")
+
+
+def ladder(lists: DataFrame, users: DataFrame, conf: Ladder) -> DataFrame:
+    """user_id, items, history (of `users`), reason (see `rung`) of the model's lists (user_id, items, known), and what
+    `reasons.beside` says is beside them."""
+    joined = lists.join(users.select("user_id", F.coalesce("history", F.lit(0)).alias("history")), "user_id", "left")
+    return joined.select("user_id", "items", "history", rung(conf), *why.beside(lists))
 
 
 def rows(lists: DataFrame, users: DataFrame, recommender: str, role: str, model: str, as_of_us: int,
@@ -105,13 +99,19 @@ def together(parts: Sequence[DataFrame]) -> DataFrame:
 
 
 def tally(lists: DataFrame, arms: Sequence[str] = ()) -> DataFrame:
-    """recommender, role, rows, users (distinct), and rows of each reason and each of the variants `arms`, of what was
-    written."""
+    """recommender, role, whose rows they are (see `whose`), and rows of each reason and each of the variants `arms`, of
+    what was written."""
     counted = [F.count_if(F.col("reason") == reason).alias(reason) for reason in REASONS]
     counted += [F.count_if(F.col("variant") == arm).alias(f"variant {arm}") for arm in arms]
-    return lists.groupBy("recommender", "role").agg(
-        F.count(F.lit(1)).alias("rows"), F.count_distinct("user_id").alias("users"), *counted
-    )
+    return lists.groupBy("recommender", "role").agg(*whose(), *counted)
+
+
+def whose() -> list[Column]:
+    """rows, and the sums (high, low) of the halves of a hash of their users: two frames with the same of these have the
+    same users, each as often, but for a chance of 2^-64. Distinct ids of millions of users would have to travel."""
+    hashed = F.xxhash64("user_id")
+    return [F.count(F.lit(1)).alias("rows"), F.sum(F.shiftright(hashed, 32)).alias("high"),
+            F.sum(hashed.bitwiseAND(F.lit((1 << 32) - 1))).alias("low")]  # fmt: skip
 
 
 def reasons(found: Sequence[Row]) -> dict[str, dict[str, dict[str, int]]]:
@@ -123,13 +123,13 @@ def reasons(found: Sequence[Row]) -> dict[str, dict[str, dict[str, int]]]:
     return out
 
 
-def compared(
-    due: Mapping[str, int], found: Sequence[Row], names: Sequence[str]
-) -> tuple[Scored, list[tuple[str, str]]]:
-    """(recommender -> role -> lists written, the pairs where they are not one a user due), of the rows of `tally`."""
-    rows = {(r["recommender"], r["role"]): (int(r["rows"]), int(r["users"])) for r in found}
-    got = {name: {role: rows.get((name, role), (0, 0))[0] for role in due} for name in names}
-    wrong = [(name, role) for name in names for role, n in due.items() if rows.get((name, role), (0, 0)) != (n, n)]
+def compared(asked: Sequence[Row], found: Sequence[Row], names: Sequence[str]) -> tuple[Scored, list[tuple[str, str]]]:
+    """(recommender -> role -> lists written, the pairs where they are not one a user due). asked: role and `whose` of
+    the users due; found: rows of `tally`."""
+    sums = {r["role"]: (int(r["rows"]), int(r["high"]), int(r["low"])) for r in asked}
+    rows = {(r["recommender"], r["role"]): (int(r["rows"]), int(r["high"]), int(r["low"])) for r in found}
+    got = {name: {role: rows.get((name, role), (0, 0, 0))[0] for role in sums} for name in names}
+    wrong = [(name, role) for name in names for role, due in sums.items() if rows.get((name, role), (0, 0, 0)) != due]
     return got, wrong
 
 
@@ -139,10 +139,10 @@ def proven(users: DataFrame, lists: DataFrame, names: Sequence[str], rows: Rows,
     by reason, and users by variant where there are any. DataError D710 where a user due has not exactly one list. rows:
     the few rows of a small frame."""
     arms = [v.name for v in asked.of] if asked else []
-    counted = rows(users.groupBy("role").agg(F.count(F.lit(1)).alias("n")))
-    due = {r["role"]: int(r["n"]) for r in sorted(counted, key=lambda r: str(r["role"]))}
+    counted = sorted(rows(users.groupBy("role").agg(*whose())), key=lambda r: str(r["role"]))
+    due = {r["role"]: int(r["rows"]) for r in counted}
     found = rows(tally(lists, arms))
-    got, wrong = compared(due, found, names)
+    got, wrong = compared(counted, found, names)
     for name, role in wrong:
         some = [r["user_id"] for r in rows(unnamed(differing(lists, users, name, role)))]
         raise DataError("D710", f"{due[role]:,} users in, {got[name][role]:,} lists out", f"{name} · {role}",

@@ -7,7 +7,8 @@ alone, and all others keep their list but for items that are new, gone, or shown
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from threading import Lock
 from typing import Protocol
@@ -35,21 +36,42 @@ class Kept(Protocol):
     @property
     def since(self) -> DataFrame | None: ...
     def before(self) -> DataFrame | None: ...
-    def extend(self, moved: DataFrame, item_vectors: str, told: Mapping[str, int]) -> DataFrame: ...
+    def digests(self, history: DataFrame) -> DataFrame: ...
+    def extend(self, moved: DataFrame, item_vectors: str, told: Mapping[str, int], unknown: Sequence[str] | None
+               ) -> DataFrame: ...  # fmt: skip
+
+
+def due(split: DataFrame, everybody: DataFrame, asked: Sequence[str], static: DataFrame, whom: DataFrame | None,
+        looks: bool, kept: Kept) -> DataFrame:  # fmt: skip
+    """`carried.standing` of everybody who is due a list in one of the roles asked for; in role serve, as `kept` knows
+    them, and whom it knows that is due none. looks: the net looks at demographics; else none are known. The other
+    arguments are those of `roles.users` and of `States`."""
+    parts = []
+    for role in asked:
+        who, past = roles.due(split, everybody, role), roles.history(split, role)
+        before = kept.before() if role == "serve" else None
+        known = carried.digests(past, None) if before is None else kept.digests(past)
+        stays = before is not None and kept.since is not None
+        parts.append(carried.standing(who, static, whom, known, before, stays))
+    found = roles.together(parts)
+    return found if looks else found.withColumn("known", F.lit(False))
 
 
 @dataclass(frozen=True)
 class States:
-    """What is known of users. catalogue: ENCODED_ITEMS; vocabulary, static, profiles: VOCABULARY, ENCODED_USERS,
-    USER_PROFILES; whom: user_id, segment (none: no rule asks); hides: the history is not shown
-    again; size: items of the catalogue; before: states to go on from. What the job lends: materialise(frame, name) ->
-    frame read back; kept(make, ddl, name, rows): see `store.buckets`; rows(frame) of a small frame."""
+    """What is known of users. users: what `due` found; catalogue: ENCODED_ITEMS; vocabulary, static, profiles:
+    VOCABULARY, ENCODED_USERS, USER_PROFILES; whom: user_id, segment (none: no rule asks); looks: the net looks at
+    demographics; hides: the history is not shown again; size: items of the catalogue; before: states to go on from.
+    What the job lends: materialise(frame, name) -> frame read back; kept(make, ddl, name, rows): see `store.buckets`;
+    rows(frame) of a small frame."""
 
+    users: DataFrame
     catalogue: DataFrame
     vocabulary: DataFrame
     static: DataFrame
     profiles: DataFrame
     whom: DataFrame | None
+    looks: bool
     hides: bool
     options: Options
     size: int
@@ -58,57 +80,66 @@ class States:
     kept: Callable[[Callable[[int, int], DataFrame], str, str, int], DataFrame]
     rows: Callable[[DataFrame], list[Row]]
 
-    def lists(self, name: str, who: DataFrame, past: DataFrame, keep: bool) -> DataFrame:
-        """user_id, items (the best k) of users (`roles.users`, with digests) by their whole histories (SPLIT rows).
-        keep: go on from the states there are, and commit those there will be."""
+    def lists(self, name: str, role: str, past: DataFrame) -> DataFrame:
+        """user_id, items (the best k), history, known (see `due`) of everybody
+        due in a role, by their whole histories (SPLIT rows). Those of serve go on from the states there are, and their
+        new ones are committed."""
+        keep = role == "serve"
         before = self.before.before() if keep else None
-        standing, kinds = carried.standing(who, self.static, self.whom, before), dict[str, int]()
-        history = past if keep else past.join(who.select("user_id"), "user_id", "left_semi")
+        who = self.users.where((F.col("role") == role) | F.col("role").isNull()) if keep else self.users.where(
+            F.col("role") == role
+        )  # fmt: skip
+        kinds, history = Counter[str](), past if keep else past.join(who.select("user_id"), "user_id", "left_semi")
         if before is not None:
-            standing = self.materialise(standing, f"{name}-standing")
-            kinds = self._counted(standing, "kind")
-            history = self._near(standing, history)
-        forgotten = {carried.GONE: kinds[carried.GONE]} if kinds.get(carried.GONE) else {}
-        stay, same = kinds.get(carried.SAME, 0), F.col("kind") == carried.SAME
-        few = stay > _FEW * (sum(kinds.values()) - stay)
-        moved = standing.where(~same & (F.col("kind") != carried.GONE))
-        delta, told = self._moved(name, moved.drop("near"), history, before, few)
+            found = self.rows(who.groupBy("kind", "near").agg(F.count(F.lit(1)).alias("n")))
+            for r in found:
+                kinds[r["kind"]] += int(r["n"])
+            if self.before.since is not None and all(
+                r["near"] for r in found if r["kind"] in (carried.WHOLE, carried.ON)
+            ):
+                history = self.before.since  # all events of users that moved are among those of the last days
+        forgotten = {carried.GONE: kinds[carried.GONE]} if kinds[carried.GONE] else {}
+        stay, same = kinds[carried.SAME], F.col("kind") == carried.SAME
+        few = stay > _FEW * (kinds.total() - stay)
+        moved = who.where(~same & (F.col("kind") != carried.GONE))
+        delta, told, unknown = self._moved(name, moved.drop("role", "known", "near"), history, before, few)
         if before is not None and stay:
-            others, those = (standing.where(kind).select("user_id") for kind in (~same, same))
+            others, those = (who.where(kind).select("user_id") for kind in (~same, same))
             own = before.join(F.broadcast(others), "user_id", "left_anti") if few else before.join(
                 those, "user_id", "left_semi"
             )  # fmt: skip
             told[carried.SAME] = stay
             for part in self._stayed(name, own, past, told):
                 delta = delta.unionByName(part)
-        return self._served(self.before.extend(delta, self.options.items, told | forgotten) if keep else delta)
-
-    def known(self, who: DataFrame) -> DataFrame:
-        """user_id, known (the net looks at demographics, and one is known) of users (user_id): no list is needed."""
-        if not udf.switches(self.options)["use_static"]:
-            return who.select("user_id", F.lit(False).alias("known"))
-        people = self.static.select("user_id", F.exists("static", lambda x: x > 1).alias("one"))
-        known = F.coalesce("one", F.lit(False)).alias("known")
-        return who.select("user_id").join(people, "user_id", "left").select("user_id", known)
-
-    def _near(self, standing: DataFrame, history: DataFrame) -> DataFrame:
-        """Where to read the events of users that moved: among those of the last days where all are there."""
-        others = standing.where(F.col("kind").isin(carried.WHOLE, carried.ON) & ~F.col("near")).limit(1)
-        return history if self.before.since is None or self.rows(others) else self.before.since
+        if keep:
+            delta = self.before.extend(delta, self.options.items, told | forgotten, unknown)
+        return self._served(delta, who)
 
     def _moved(self, name: str, moved: DataFrame, history: DataFrame, before: DataFrame | None, few: bool
-               ) -> tuple[DataFrame, dict[str, int]]:  # fmt: skip
+               ) -> tuple[DataFrame, dict[str, int], list[str] | None]:  # fmt: skip
         """(USER_STATES rows of users with new events, of new users, and of those who are others than they were; how
-        many are of which kind)."""
+        many are of which kind; what they had that the catalogue has not, unless that is much)."""
+        moved = moved.withColumnRenamed("history", "events")
+        static, profiles = self.static, self.profiles
         if before is not None:
             history = history.join(carried.few(moved.select("user_id", "had"), few), "user_id", "inner")
         read = carried.read(moved, history, self.catalogue, self.vocabulary, before is not None)
         read = self.materialise(read, f"{name}-read")
-        told = self._counted(read, "kind")
-        if before is not None:  # of all states, which are wide, these few alone are to travel
+        count = [F.count(F.lit(1)).alias("n"), F.count_if(F.size("unknown") > 0).alias("unknown")]
+        found = self.rows(read.groupBy("kind").agg(*count))
+        if before is not None:  # of all users these few alone are to travel
+            mine = carried.few(read.select("user_id"), few)
+            static, profiles = (frame.join(mine, "user_id", "left_semi") for frame in (static, profiles))
             before = before.join(carried.few(read.where("had > 0").select("user_id"), few), "user_id", "left_semi")
-        fed = carried.fed(read, self.static, self.profiles, before, self.hides)
-        return self._ranked(f"{name}-moved", roles.beside(fed, self.whom), sum(told.values())), told
+        fed = carried.fed(read, static, profiles, before, self.hides)
+        told = {r["kind"]: int(r["n"]) for r in found}
+        made = self._ranked(f"{name}-moved", roles.beside(fed, self.whom), sum(told.values()))
+        return made, told, self._unknown(read) if any(r["unknown"] for r in found) else []
+
+    def _unknown(self, read: DataFrame) -> list[str] | None:
+        ids = read.select(F.explode("unknown").alias("item_id")).distinct()
+        found = self.rows(ids.limit(carried.UNKNOWN_ITEMS + 1))
+        return None if len(found) > carried.UNKNOWN_ITEMS else [r["item_id"] for r in found]
 
     def _stayed(self, name: str, own: DataFrame, history: DataFrame, told: dict[str, int]) -> list[DataFrame]:
         """USER_STATES rows of users without new events (`own`: theirs of the last run) whose lists moved with the
@@ -175,12 +206,15 @@ class States:
         index = spark.createDataFrame([(i,) for i in items], "item int")
         return self.catalogue.join(F.broadcast(index), "item", "left_semi").select("item_id")
 
-    def _served(self, states: DataFrame) -> DataFrame:
-        """The lists as they are shown."""
+    def _served(self, states: DataFrame, who: DataFrame) -> DataFrame:
+        """The lists as they are shown; joined to their users only where demographics count."""
         k = self.options.least
         shown = F.transform(F.slice("items", 1, k), lambda x, i: F.struct(
             x["item_id"].alias("item_id"), x["score"].cast("float").alias("score"), (i + 1).alias("rank")))  # fmt: skip
-        return states.select("user_id", shown.alias("items"))
+        lists = states.select("user_id", shown.alias("items"), F.col("events").alias("history"))
+        if not self.looks:
+            return lists.withColumn("known", F.lit(False))
+        return lists.join(who.select("user_id", "known"), "user_id", "inner")
 
 
 def of(options: Options, k: int, margin: int) -> Options:

@@ -57,8 +57,9 @@ class States:
     """USER_STATES as a run sees them. last: the version it goes on from (none: it begins a chain). turned: how items
     changed since (none: no version); restated: those that are (`carried.turned`), as ids where they are few. split:
     version of SPLIT that the new ones are made from; since: all SPLIT rows of users that moved since the last ones
-    (none: it is not known who did). like: facts of the bundle and the config that the states hold for. longest: deltas,
-    before all rows are written anew."""
+    (none: it is not known who did). unknown: items that people had and the catalogue has not (none: it is not known,
+    or they are many). like: facts of the bundle and the config that the states hold for. longest: deltas, before all
+    rows are written anew."""
 
     spark: SparkSession
     ticket: Ticket
@@ -67,6 +68,7 @@ class States:
     restated: DataFrame | Sequence[str]
     split: str
     since: DataFrame | None
+    unknown: Sequence[str] | None
     like: Mapping[str, Any]
     longest: int
 
@@ -74,16 +76,17 @@ class States:
         """All rows of the last run."""
         return None if self.last is None else read(self.spark, self.ticket.root, tables.USER_STATES, self.last)
 
-    def digests(self, history: DataFrame, role: str) -> DataFrame:
-        """`carried.digests` of a role's history, for these states: those of role serve."""
-        before = self.before()
-        if role != "serve" or before is None or self.since is None:
+    def digests(self, history: DataFrame) -> DataFrame:
+        """`carried.since`, or, where it is not known who moved, `carried.digests` of role serve's history."""
+        if self.since is None:
             return carried.digests(history, self.turned)
-        return carried.gone_on(self.since, before, history, self.restated)
+        return carried.since(self.since, history, self.restated)
 
-    def extend(self, moved: DataFrame, item_vectors: str, told: Mapping[str, int]) -> DataFrame:
+    def extend(self, moved: DataFrame, item_vectors: str, told: Mapping[str, int], unknown: Sequence[str] | None
+               ) -> DataFrame:  # fmt: skip
         """Commit what moved: as a delta, or, where the chain grew too long, with all other rows as a new base. Returns
-        all rows. Users are those of USERS, once each, and lists made of these rows are proven to be one a user."""
+        all rows. Users are those of USERS, once each, and lists made of these rows are proven to be one a user.
+        unknown: what they had that the catalogue has not; None: too many to name."""
         t, contract, left = self.ticket, tables.USER_STATES, told.get(carried.GONE, 0)
         chain = [] if self.last is None else [*self.last.facts["chain"], self.last.version]
         if self.last is not None and (len(chain) > self.longest or left):
@@ -95,7 +98,9 @@ class States:
                 moved
             )
             chain = []
-        facts = {**self.like, "item_vectors": item_vectors, "split": self.split, "chain": chain, "users": dict(told)}
+        had = None if unknown is None or self.unknown is None else sorted({*unknown, *self.unknown})
+        facts = {**self.like, "unknown": had if had is None or len(had) <= carried.UNKNOWN_ITEMS else None,
+                 "item_vectors": item_vectors, "split": self.split, "chain": chain, "users": dict(told)}  # fmt: skip
         return read(self.spark, t.root, contract, commit(moved, t, contract, facts=facts, keys=False,
                                                   different=("state", "query")))  # fmt: skip
 
@@ -111,13 +116,20 @@ def states(spark: SparkSession, t: Ticket, conf: Config, vocabulary: DataFrame, 
     last = newest(t.root, tables.USER_STATES, like) if conf.score.mode == "update" else None
     turned, since, split = None, None, versions.current(t.root, tables.SPLIT)
     restated: DataFrame | Sequence[str] = ()
+    unknown: Sequence[str] | None = ()
     if last is not None:
         then = versions.load(t.root, tables.ITEM_VECTORS, last.facts["item_vectors"])
         was, now = (read_version(spark, t.root, tables.ITEM_VECTORS, m) for m in (then, vectors))
         turned = materialise(carried.turned(was, now), "items-turned")
         since = links.since(spark, t.root, tables.SPLIT, split, last.facts.get("split", ""))
+        unknown = last.facts.get("unknown")
         if since is not None:
             since, restated = since.where(F.col("role").isin(*tables.HISTORY["serve"])), turned.where("restated")
-            few = collect.rows(restated.select("item_id").limit(_FEW + 1))
-            restated = restated if len(few) > _FEW else [r["item_id"] for r in few]
-    return States(spark, t, last, turned, restated, split.version, since, like, conf.score.compact)
+            if unknown is not None:  # an item that nobody had before the catalogue did need not be looked for
+                restated = restated.where(F.col("old") | F.col("item_id").isin(list(unknown)))
+            few = collect.rows(restated.select("item_id", "old").limit(_FEW + 1))
+            if len(few) <= _FEW:
+                restated = [r["item_id"] for r in few]
+                came = {r["item_id"] for r in few if not r["old"]}  # the catalogue has them now
+                unknown = None if unknown is None else [item for item in unknown if item not in came]
+    return States(spark, t, last, turned, restated, split.version, since, unknown, like, conf.score.compact)

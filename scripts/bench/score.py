@@ -29,11 +29,9 @@ from typing import Any
 
 from rich.console import Console
 from rich.table import Table
-from venvs import Failed, environment, finish
+from venvs import Failed, environment, finish, spark
 
 HERE = Path(__file__).resolve().parent / "score_peers"
-SPARK = ("--master local[1] --driver-memory {heap} --conf spark.ui.enabled=false "
-         "--conf spark.ui.showConsoleProgress=false pyspark-shell")  # fmt: skip
 NEEDS = {"replay": ["replay-rec[torch]==0.22.0"], "rectools": ["rectools[torch]==0.19.0"]}
 ENV = dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS", "ARROW_NUM_THREADS"), "1") | {"PYTHONWARNINGS": "ignore"}
 WIDTH = 128
@@ -75,8 +73,8 @@ class Bench:
 
     def call(self, name: str, *more: object, python: str = sys.executable) -> Figures:
         command = [python, str(HERE / f"{name}.py"), *map(str, more)]
-        spark = {"PYSPARK_SUBMIT_ARGS": SPARK.format(heap=self.args.heap), "PYSPARK_PYTHON": sys.executable}
-        env = os.environ | ENV | spark | {"LSTMREC_CACHE": str(self.args.dir / "cache")}
+        submit = {"PYSPARK_SUBMIT_ARGS": spark(1, self.args.heap), "PYSPARK_PYTHON": sys.executable}
+        env = os.environ | ENV | submit | {"LSTMREC_CACHE": str(self.args.dir / "cache")}
         done = subprocess.run(command, stdout=subprocess.PIPE, text=True, env=env,
                               preexec_fn=lambda: os.sched_setaffinity(0, self.core))  # fmt: skip
         if done.returncode:

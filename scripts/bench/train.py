@@ -28,14 +28,12 @@ from typing import Any
 
 from rich.console import Console
 from rich.table import Table
-from venvs import Failed, environment, finish
+from venvs import Failed, environment, finish, spark
 
 from lstmrec.config.load import load
 
 HERE = Path(__file__).resolve().parent
 PEERS = HERE / "train_peers"
-SPARK = ("--master local[{cores}] --driver-memory {heap} --conf spark.ui.enabled=false "
-         "--conf spark.ui.showConsoleProgress=false pyspark-shell")  # fmt: skip
 NEEDS = {
     "recbole": ["recbole==1.2.1", "numpy<2", "pandas<3", "setuptools<80"],
     "rectools": ["rectools[torch]==0.19.0"],
@@ -79,7 +77,7 @@ class Bench:
         self.root = args.dir / (f"movielens-{users or 'all'}" if args.data else f"made-{events}")
         command = [sys.executable, str(PEERS / "prepare.py"), str(self.root)]
         command += ["--data", str(args.data), "--users", str(users)] if args.data else ["--events", str(events)]
-        submit = {"PYSPARK_SUBMIT_ARGS": SPARK.format(cores=len(self.cores), heap=args.heap)}
+        submit = {"PYSPARK_SUBMIT_ARGS": spark(len(self.cores), args.heap)}
         done = subprocess.run(command, stdout=subprocess.PIPE, text=True, env=os.environ | submit)
         if done.returncode:
             raise SystemExit(f"prepare.py ended with {done.returncode}")

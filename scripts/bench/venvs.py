@@ -29,13 +29,17 @@ def environment(place: Path, needs: Sequence[str]) -> str:
     return python
 
 
+def spark(cores: int, heap: str) -> str:
+    """What Spark is told, by PYSPARK_SUBMIT_ARGS: local sessions, as `lstmrec run` starts them."""
+    return (f"--master local[{cores}] --driver-memory {heap} --properties-file {ROOT / 'conf/spark/local.conf'} "
+            f"--conf spark.sql.shuffle.partitions={2 * cores} --conf spark.log.level=ERROR pyspark-shell")  # fmt: skip
+
+
 def local_spark(cores: int, heap: str) -> None:
     """Sessions of this process are local ones, as in conf/spark/local.conf, unless something else was asked for."""
     os.environ |= {"SPARK_LOCAL_IP": "127.0.0.1", "OMP_NUM_THREADS": "1"}
     os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
-    os.environ.setdefault("PYSPARK_SUBMIT_ARGS", f"--master local[{cores}] --driver-memory {heap} --properties-file "
-                          f"{ROOT / 'conf/spark/local.conf'} --conf spark.sql.shuffle.partitions={2 * cores} "
-                          "--conf spark.log.level=ERROR pyspark-shell")  # fmt: skip
+    os.environ.setdefault("PYSPARK_SUBMIT_ARGS", spark(cores, heap))
 
 
 def finish(missing: Mapping[str, str], facts: Mapping[str, Any], path: Path | None) -> None:

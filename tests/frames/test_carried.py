@@ -34,21 +34,38 @@ def test_where_a_user_stands(spark: Any) -> None:
     """A state of three events each; what there is now: (events, digest, first restated event)."""
     now = {"same": (3, 7, None), "more": (4, 9, None), "other": (3, 8, None), "less": (2, 7, None), "new": (1, 7, None),
            "restated": (4, 9, 2), "later": (4, 9, 3), "moved house": (3, 7, None), "still": (3, 7, 1)}  # fmt: skip
-    who = spark.createDataFrame(
-        [(u, *rest, u == "more") for u, rest in now.items()],
+    named = [*now, "unheard of", "empty"]
+    digests = spark.createDataFrame(
+        [(u, *rest, u == "more") for u, rest in now.items()] + [("empty", None, None, 1, None)],
         "user_id string, history int, fed bigint, first int, near boolean",
     )
-    static = spark.createDataFrame([(u, [1]) for u in now], "user_id string, static array<int>")
-    digest = carried.standing(who, static, None, None).first()["static"]
-    states = spark.createDataFrame(
-        [(u, 3, 7, digest + (u == "moved house")) for u in [*now, "gone"] if u != "new"], STATES
-    )
-    found = {r["user_id"]: (r["kind"], r["had"]) for r in carried.standing(who, static, None, states).collect()}
-    whole = (carried.WHOLE, 0)
-    assert found == {
+    who = spark.createDataFrame([("serve", u) for u in named], "role string, user_id string")
+    static = spark.createDataFrame([(u, [2 - (u == "new")]) for u in now], "user_id string, static array<int>")
+
+    def found(states: Any, rest: bool) -> dict[str, Any]:
+        rows = carried.standing(who, static, None, digests, states, rest).collect()
+        assert len(rows) == len({r["user_id"] for r in rows})
+        return {r["user_id"]: r for r in rows}
+
+    plain, whole = found(None, False), (carried.WHOLE, 0)
+    assert {(r["kind"], r["had"]) for r in plain.values()} == {whole}
+    assert {u for u, r in plain.items() if r["known"]} == set(now) - {"new"}
+    assert {u for u, r in plain.items() if r["near"]} == {"more", "unheard of", "empty"}
+    digest = {u: r["static"] for u, r in plain.items()}
+    old = [(u, 3, 7, digest.get(u, 0) + (u == "moved house")) for u in [*named, "gone"] if u != "new"]
+    states = spark.createDataFrame(old, STATES)
+    kinds = {
         "same": (carried.SAME, 0), "more": (carried.ON, 3), "later": (carried.ON, 3), "gone": (carried.GONE, 0),
-        **dict.fromkeys(("other", "less", "new", "restated", "moved house", "still"), whole),
+        **dict.fromkeys(("other", "less", "new", "restated", "moved house", "still", "empty"), whole),
     }  # fmt: skip
+    for rest in (True, False):  # of whom nothing is said: they are as they were, or have no event
+        rows = found(states, rest)
+        want = kinds | {"unheard of": (carried.SAME, 0) if rest else whole}
+        assert {u: (r["kind"], r["had"]) for u, r in rows.items()} == want
+        assert {r["role"] for u, r in rows.items() if u != "gone"} == {"serve"} and rows["gone"]["role"] is None
+        told = {u: (r["history"], r["fed"]) for u, r in rows.items() if u != "gone"}
+        held = (3, 7) if rest else (0, 0)
+        assert told == {u: v[:2] for u, v in now.items()} | {"unheard of": held, "empty": held}
 
 
 def test_who_did_not_move_has_the_digests_of_the_state(spark: Any) -> None:
@@ -59,10 +76,14 @@ def test_who_did_not_move_has_the_digests_of_the_state(spark: Any) -> None:
     states = spark.createDataFrame(known + empty, STATES)
     turned = spark.createDataFrame([("x", True), ("a", False)], "item_id string, restated boolean")
     everything, moved = history(spark, now), history(spark, {u: now[u] for u in ("moves", "new")})
+    who = spark.createDataFrame([("serve", u) for u in [*now, "nobody"]], "role string, user_id string")
+    static = spark.createDataFrame([], "user_id string, static array<int>")
     for asked, restated in ((turned, turned.where("restated")), (turned, ["x"]), (None, [])):
-        found = carried.gone_on(moved, states, everything, restated).collect()
-        plain = carried.digests(everything, asked).collect()
-        assert sorted((r["user_id"], r["history"], r["fed"], r["first"]) for r in found) == sorted(
-            (r["user_id"], r["history"], r["fed"], r["first"]) for r in plain
-        )
-        assert {r["user_id"] for r in found if r["near"]} == {"moves", "new"}
+        few, all_ = carried.since(moved, everything, restated), carried.digests(everything, asked)
+        rows = carried.standing(who, static, None, few, states, True).collect()
+        plain = carried.standing(who, static, None, all_, states, False).collect()
+        assert sorted(r[:-1] for r in rows) == sorted(r[:-1] for r in plain)
+        assert {r["user_id"] for r in rows if r["near"]} == {"moves", "new", "nobody"}
+        assert {r["user_id"]: r["first"] for r in few.collect() if r["first"] is not None} == {
+            r["user_id"]: r["first"] for r in all_.collect() if r["first"] is not None
+        }

@@ -50,14 +50,18 @@ def test_lost_doubled_and_uninvited_users_are_found(spark: Any) -> None:
         [("m", "test", u, "popularity") for u in ("a", "b", "b", "x")],
         "recommender string, role string, user_id string, reason string",
     )
-    tally = roles.tally(lists).collect()
-    got, wrong = roles.compared({"test": 4}, tally, ["m", "gone"])
+    tally, due = roles.tally(lists).collect(), users.groupBy("role").agg(*roles.whose()).collect()
+    got, wrong = roles.compared(due, tally, ["m", "gone"])
     assert got == {"m": {"test": 4}, "gone": {"test": 0}} and wrong == [("m", "test"), ("gone", "test")]
     assert [r["user_id"] for r in roles.differing(lists, users, "m", "test").collect()] == ["b", "c", "d", "x"]
     with pytest.raises(DataError) as caught:
         roles.proven(users, lists, ["m"], lambda frame: frame.collect())
     hidden = [f"sha2 {hashlib.sha256(u.encode()).hexdigest()[:12]}" for u in "bcdx"]
     assert caught.value.code == "D710" and str(hidden) in str(caught.value)
+    for other in ("abdc", "abdd", "abcx", "abccd", "abc", "acbd"):  # as many lists are not yet the same users
+        mine = spark.createDataFrame([("m", "test", u, "popularity") for u in other], lists.schema)
+        _, wrong = roles.compared(due, roles.tally(mine).collect(), ["m"])
+        assert (wrong == []) == (sorted(other) == list("abcd")), other
     whole = users.selectExpr("'m' as recommender", "role", "user_id", "'full_history' as reason")
     rows, facts = roles.proven(users, whole, ["m"], lambda frame: frame.collect())
     assert rows == 4 and facts["scored"] == {"m": {"test": 4}}

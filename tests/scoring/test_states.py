@@ -30,8 +30,8 @@ def lists(spark: Any, root: Path) -> dict[str, Any]:
 
 def test_an_update_is_a_run_over_whole_histories(spark: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(states, "_MANY", 1.0)  # a few items are a quarter of this catalogue
-    shop, done, looked = Shop(3), Counter[str](), list[set[str]]()
-    plain = carried.read
+    shop, done, looked, sought = Shop(3), Counter[str](), list[set[str]](), list[Any]()
+    plain, since = carried.read, carried.since
 
     def read_(moved: Any, history: Any, *rest: Any) -> Any:
         """Of which day's versions of SPLIT events are read."""
@@ -39,11 +39,23 @@ def test_an_update_is_a_run_over_whole_histories(spark: Any, tmp_path: Path, mon
         looked.append({day.lstrip("0") or "0" for day in found})
         return plain(moved, history, *rest)
 
+    def since_(moved: Any, history: Any, restated: Any) -> Any:
+        """Which items are looked for in all events."""
+        sought.append({*restated} if isinstance(restated, list) else None)
+        return since(moved, history, restated)
+
     monkeypatch.setattr(carried, "read", read_)
-    for _ in range(3):
+    monkeypatch.setattr(carried, "since", since_)
+    early = max(shop.events, key=lambda user: (len(shop.events[user]), user))
+    shop.events[early][1:1] = [(0, "new 0", "buy")]  # which no catalogue has before the second day
+    for day in range(3):
         shop.write(tmp_path, chained=True)
         score.run(spark, shop.config(tmp_path, mode="update"))
+        unknown = versions.current(str(tmp_path), tables.USER_STATES).facts["unknown"]
+        assert ("new 0" in unknown) == (day == 0) and "in no catalogue" in unknown
         shop.tomorrow()
+        if day == 0:
+            shop.cold |= {item: dict(next(iter(shop.cold.values()))) for item in ("new 0", "new 1")}
     # An item that people had is another now, and of one's list there is too little left: it is made again, without all
     # that was had.
     listed = lists(spark, tmp_path)
@@ -58,7 +70,9 @@ def test_an_update_is_a_run_over_whole_histories(spark: Any, tmp_path: Path, mon
     updated = lists(spark, tmp_path)
     done.update(versions.current(str(tmp_path), tables.USER_STATES).facts["users"])
     assert done["same"] > done["on"] > 0 and done["whole"] > 0 and done["kept"] + done["moved"] > 0 < done["spent"]
-    assert looked == [{"0"}, {"1"}, {"2"}, {"0", "1", "2", "3"}]  # all there is of who moved house
+    # All there is of whoever had what the catalogue has since, or moved house.
+    assert looked == [{"0"}, {"0", "1"}, {"2"}, {"0", "1", "2", "3"}]
+    assert "new 0" in sought[0] and "new 1" not in sought[0]  # which nobody had
     score.run(spark, shop.config(tmp_path, mode="carry"))
     assert lists(spark, tmp_path) == updated and len(updated) == len(shop.events)
 

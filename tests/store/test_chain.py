@@ -43,7 +43,7 @@ def test_of_each_user_the_newest_row_is_read(spark: Any, tmp_path: Path) -> None
             assert {r["user_id"]: r["events"] for r in before.collect()} == known
         moved = {f"u{n}": 10 * day + n for n in (range(6) if day == 0 else draw.sample(range(8), 3))}
         known |= moved
-        found = at.extend(spark.createDataFrame(rows(moved), tables.USER_STATES.ddl), bundles.VERSION, {}).collect()
+        found = at.extend(spark.createDataFrame(rows(moved), tables.USER_STATES.ddl), bundles.VERSION, {}, []).collect()
         assert found[0].__fields__ == list(tables.USER_STATES.names)
         assert sorted((r["user_id"], r["events"]) for r in found) == sorted(known.items())
         newest = chain.newest(str(tmp_path), tables.USER_STATES, {"bundle": "b"})
@@ -56,7 +56,7 @@ def test_of_each_user_the_newest_row_is_read(spark: Any, tmp_path: Path) -> None
 
 def test_what_lists_and_bits_depend_on_begins_a_chain(spark: Any, tmp_path: Path) -> None:
     states(spark, tmp_path, 0, 2).extend(
-        spark.createDataFrame(rows({"u": 1}), tables.USER_STATES.ddl), bundles.VERSION, {}
+        spark.createDataFrame(rows({"u": 1}), tables.USER_STATES.ddl), bundles.VERSION, {}, []
     )
     assert states(spark, tmp_path, 1, 5).before() is not None
     for more in ({"k": 11}, {"margin": 9}, {"batch": 128}):
