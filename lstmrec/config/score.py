@@ -172,7 +172,9 @@ class ScoreConfig(Section):
     )  # fmt: skip
     margin: int = Field(10, ge=0, description="carry, update: items kept beyond k, so that a list that loses some need "
                         "not be made again")  # fmt: skip
-    compact: int = Field(14, ge=1, description="carry, update: after so many updates all states are written anew")
+    compact: int = Field(
+        14, ge=1, description="carry, update: after so many updates all states, and all item vectors, are written anew"
+    )
     filters: Filters = Field(Filters(), description="what lists may hold")
     ladder: Ladder = Field(Ladder(), description="what users of little history get")
     because: Because | None = Field(None, description="reasons beside the model's lists; null: none")

@@ -19,8 +19,8 @@ ITEM_VECTORS = Table(
         Column("digest", "bigint", True, "of vector and bias: whether an item moved is seen without its numbers"),
         Column("fed", "bigint", True, "digest of input, or of vector where that is null"),
     ),
-    key=("item",), minor=2,
-    doc="the item tower's output for today's catalogue",
+    key=("item",), grows="item_id", minor=2,
+    doc="the item tower's output for today's catalogue. In carry modes a version may hold the items that moved alone",
 )  # fmt: skip
 
 USER_STATES = Table(

@@ -168,6 +168,19 @@ def _seen() -> Column:
     return F.xxhash64("id", "count", *lists)
 
 
+def moved(seen: DataFrame, before: DataFrame, rules: DataFrame | None) -> DataFrame:
+    """item, item_id, same (see `unchanged`), stood (its row would be the one it has: the same to the tower, in its
+    place, for the same audience) of each item, and of each that has left: item null. before: ITEM_VECTORS of the last
+    run with this bundle; rules: see `audience`."""
+    there, nobody = before.select("item_id", F.col("item").alias("at"), F.col("whom").alias("was")), F.lit(None)
+    here = _shown(seen, rules) if rules is not None else seen.withColumn("whom", nobody.cast("array<string>"))
+    stood = F.col("same") & (F.col("item") == F.col("at")) & F.col("whom").eqNullSafe(F.col("was"))
+    both = here.join(there, "item_id", "full_outer")
+    no = F.lit(False)
+    return both.select("item", "item_id", F.coalesce("same", no).alias("same"), F.coalesce(stood, no).alias("stood"),
+                       F.col("at").isNotNull().alias("old"))  # fmt: skip
+
+
 def kept(before: DataFrame, seen: DataFrame) -> DataFrame:
     """item, item_id, vector, bias, input of items that are the `same` (see `unchanged`): those they had."""
     same = seen.where("same").select("item", "item_id")
@@ -189,11 +202,16 @@ def audience(rows: DataFrame, rules: DataFrame | None) -> DataFrame:
     everybody."""
     made = rows.select(*_MADE, F.lit(None).cast("array<string>").alias("whom"))
     if rules is not None:
-        nobody = F.array().cast("array<string>")
-        whom = F.when(F.col("pin").isNotNull(), nobody).when(~F.col("everybody"), F.col("segments"))
-        made = rows.join(rules.select("item", whom.alias("whom")), "item", "left").select(*_MADE, "whom")
+        made = _shown(rows, rules).select(*_MADE, "whom")
     digests = {"digest": F.xxhash64("vector", "bias"), "fed": F.xxhash64(F.coalesce("input", "vector"))}
     return made.withColumns(digests)
+
+
+def _shown(rows: DataFrame, rules: DataFrame) -> DataFrame:
+    """Rows of items with `whom`."""
+    nobody = F.array().cast("array<string>")
+    whom = F.when(F.col("pin").isNotNull(), nobody).when(~F.col("everybody"), F.col("segments"))
+    return rows.join(rules.select("item", whom.alias("whom")), "item", "left")
 
 
 def turned(before: DataFrame, now: DataFrame) -> DataFrame:

@@ -94,46 +94,62 @@ class Items:
 
 
 def write(folder: Path, net: Net, root: str, manifest: Manifest) -> None:
-    """The files of `Items` from a version of ITEM_VECTORS; D701 unless its items are 2, 3, 4 ... once each."""
-    place = files.join(versions.folder(root, tables.ITEM_VECTORS.name, manifest.version), "data")
-    size = FIRST + manifest.rows_out
+    """The files of `Items` from a version of ITEM_VECTORS and those it goes on from; D701 unless its items are
+    2, 3, 4 ... once each."""
+    chain = [versions.load(root, tables.ITEM_VECTORS, v) for v in manifest.facts.get("chain", ())]
+    links, size = [*chain, manifest], FIRST + manifest.rows_out
     matrix = np.lib.format.open_memmap(folder / "items.npy", "w+", np.float32, (size, net.spec.dim))
+    frozen = any(link.facts.get("frozen", 0) > 0 for link in links)
+    inputs = np.lib.format.open_memmap(folder / "inputs.npy", "w+", np.float32, matrix.shape) if frozen else None
     bias = np.zeros(size, np.float32)
     ids = np.full(size, "", dtype=object)
-    filled = np.zeros(size, np.int64)
-    frozen: list[tuple[np.ndarray, np.ndarray]] = []
+    there = np.zeros(size, bool)
     empty: dict[str, list[Any]] = {name: [] for name in ENCODED}
     matrix[:FIRST], bias[:FIRST] = tower(net, empty, int(manifest.facts["events"]))
-    for f in manifest.files:
-        with files.open_read(files.join(place, f.path)) as source:
-            table = pq.read_table(source, columns=list(VECTORS) + ["input"] * int(manifest.facts.get("frozen", 0) > 0))
-        table = table.combine_chunks()
-        item = table["item"].to_numpy()
-        if len(item) and not (item.min() >= FIRST and item.max() < size):
-            raise DataError("D701", f"item {item.min()} .. {item.max()} of {size}", f.path, "run score again")
-        matrix[item] = table["vector"].combine_chunks().flatten().to_numpy().reshape(-1, matrix.shape[1])
-        bias[item] = table["bias"].to_numpy()
-        ids[item] = table["item_id"].to_numpy()
-        filled[item] += 1
-        if "input" in table.column_names:
-            other = table.filter(table["input"].is_valid())
-            flat = other["input"].combine_chunks().flatten().to_numpy()
-            frozen.append((other["item"].to_numpy(), flat.reshape(-1, matrix.shape[1])))
-    if (filled[FIRST:] != 1).any():
-        wrong = (np.flatnonzero(filled[FIRST:] != 1)[:5] + FIRST).tolist()
-        raise DataError("D701", f"items {wrong} are not there once", "table item_vectors", "run score again")
+    if inputs is not None:
+        inputs[:FIRST] = matrix[:FIRST]
+    for link in links:  # who has a place now came to it later than whoever had it before
+        filled = np.zeros(size, np.int64)
+        for table in _rows_of(root, link, link.facts.get("frozen", 0) > 0):
+            item = table["item"].to_numpy()
+            if len(item) and not (item.min() >= FIRST and item.max() < size):
+                raise DataError("D701", f"item {item.min()} .. {item.max()} of {size}",
+                                f"table item_vectors {link.version}", "run score again")  # fmt: skip
+            matrix[item] = table["vector"].combine_chunks().flatten().to_numpy().reshape(-1, matrix.shape[1])
+            bias[item] = table["bias"].to_numpy()
+            ids[item] = table["item_id"].to_numpy()
+            np.add.at(filled, item, 1)
+            if inputs is not None:
+                inputs[item] = matrix[item]
+            if inputs is not None and "input" in table.column_names:
+                other = table.filter(table["input"].is_valid())
+                flat = other["input"].combine_chunks().flatten().to_numpy()
+                inputs[other["item"].to_numpy()] = flat.reshape(-1, matrix.shape[1])
+        there |= filled > 0
+        _once(filled[FIRST:] <= 1)
+    _once(there[FIRST:])
     matrix.flush()
-    if frozen:
-        inputs = np.lib.format.open_memmap(folder / "inputs.npy", "w+", np.float32, matrix.shape)
-        inputs[:] = matrix
-        for item, rows in frozen:
-            inputs[item] = rows
+    if inputs is not None:
         inputs.flush()
     np.save(folder / "bias.npy", bias)
     column = pa.array(ids, pa.large_string())
     with pa.OSFile(str(folder / "item_ids.arrow"), "wb") as sink:
         with pa.ipc.new_file(sink, pa.schema([("item_id", column.type)])) as out:
             out.write_batch(pa.RecordBatch.from_arrays([column], names=["item_id"]))
+
+
+def _rows_of(root: str, link: Manifest, frozen: bool) -> Iterator[pa.Table]:
+    """The rows that a version holds itself, a file at a time."""
+    place = files.join(versions.folder(root, tables.ITEM_VECTORS.name, link.version), "data")
+    for f in link.files:
+        with files.open_read(files.join(place, f.path)) as source:
+            yield pq.read_table(source, columns=[*VECTORS, *(["input"] if frozen else [])]).combine_chunks()
+
+
+def _once(right: np.ndarray) -> None:
+    if not right.all():
+        wrong = (np.flatnonzero(~right)[:5] + FIRST).tolist()
+        raise DataError("D701", f"items {wrong} are not there once", "table item_vectors", "run score again")
 
 
 def opened(folder: Path) -> Items:

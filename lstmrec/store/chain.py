@@ -118,9 +118,7 @@ def states(spark: SparkSession, t: Ticket, conf: Config, vocabulary: DataFrame, 
     restated: DataFrame | Sequence[str] = ()
     unknown: Sequence[str] | None = ()
     if last is not None:
-        then = versions.load(t.root, tables.ITEM_VECTORS, last.facts["item_vectors"])
-        was, now = (read_version(spark, t.root, tables.ITEM_VECTORS, m) for m in (then, vectors))
-        turned = materialise(carried.turned(was, now), "items-turned")
+        turned = materialise(_turned(spark, t.root, last.facts["item_vectors"], vectors), "items-turned")
         since = links.since(spark, t.root, tables.SPLIT, split, last.facts.get("split", ""))
         unknown = last.facts.get("unknown")
         if since is not None:
@@ -133,3 +131,14 @@ def states(spark: SparkSession, t: Ticket, conf: Config, vocabulary: DataFrame, 
                 came = {r["item_id"] for r in few if not r["old"]}  # the catalogue has them now
                 unknown = None if unknown is None else [item for item in unknown if item not in came]
     return States(spark, t, last, turned, restated, split.version, since, unknown, like, conf.score.compact)
+
+
+def _turned(spark: SparkSession, root: str, then: str, vectors: Manifest) -> DataFrame:
+    """`carried.turned` from version `then` of ITEM_VECTORS to `vectors`: of the items that moved alone, where that goes
+    on from this."""
+    was, now = (read_version(spark, root, tables.ITEM_VECTORS, m)
+                for m in (versions.load(root, tables.ITEM_VECTORS, then), vectors))  # fmt: skip
+    later = links.since(spark, root, tables.ITEM_VECTORS, vectors, then)
+    if later is None:
+        return carried.turned(was, now)
+    return carried.turned(was.join(F.broadcast(later.select("item_id")), "item_id", "left_semi"), later)

@@ -43,11 +43,14 @@ def grown(spark: SparkSession, root: str, contract: Table, manifest: Manifest) -
 
     One scan of the files of all versions, so that rows still lie by their buckets; who moved is few, and travels.
     """
-    links = [*(versions.load(root, contract, v) for v in manifest.facts["chain"]), manifest]
+    every = (*(versions.load(root, contract, v) for v in manifest.facts["chain"]), manifest)
+    links = [m for m in every if m.files]
     paths = {m.version: [files.join(versions.folder(root, contract.name, m.version), "data", f.path) for f in m.files]
              for m in links}  # fmt: skip
-    buckets = links[0].buckets if len({m.buckets for m in links if m.files}) == 1 else 0
+    buckets = links[0].buckets if len({m.buckets for m in links}) == 1 else 0
     above, key = files.join(root, contract.name), contract.grows
+    if len(links) < 2:  # nothing moved since
+        return opened(spark, above, [p for found in paths.values() for p in found], contract, buckets)
 
     def rows(of: Sequence[Manifest], buckets: int = 0) -> DataFrame:
         frame = opened(spark, above, [p for m in of for p in paths[m.version]], contract, buckets)
@@ -58,8 +61,8 @@ def grown(spark: SparkSession, root: str, contract: Table, manifest: Manifest) -
         return frame.withColumn("__at", at)
 
     newest = rows(links[1:]).groupBy(key).agg(F.max("__at").alias("__newest"))
-    every = rows(links, buckets).join(F.broadcast(newest), key, "left")
-    return every.where(F.col("__at") == F.coalesce("__newest", F.lit(0))).select(*contract.names)
+    found = rows(links, buckets).join(F.broadcast(newest), key, "left")
+    return found.where(F.col("__at") == F.coalesce("__newest", F.lit(0))).select(*contract.names)
 
 
 def opened(spark: SparkSession, place: str, paths: Sequence[str], contract: Table, buckets: int) -> DataFrame:

@@ -13,8 +13,10 @@ from lstmrec.contracts.manifest import Manifest
 from lstmrec.frames import carried
 from lstmrec.store import chain, collect
 from lstmrec.store.commit import Ticket, commit
+from lstmrec.store.daily import links
 from lstmrec.store.read import read, read_version
 
+_NUMBERS = ("vector", "input")
 Tower = Callable[[DataFrame, int], DataFrame]
 Write = Callable[[DataFrame, str], DataFrame]
 
@@ -26,28 +28,40 @@ def committed(spark: SparkSession, conf: Config, t: Ticket, tower: Tower, rules:
     tower(ENCODED_ITEMS, their train events, which the bias is a share of) -> item, item_id, vector, bias. rules: rows
     of `frames.filters.rules`. Facts: those events, the bundle, and `frozen`: 1 where items may be fed to states as an
     earlier run with this bundle fed them. In carry modes items that the tower would see as that run's tower saw them
-    keep their rows. Keys are not checked: whoever maps the vectors finds items 2, 3, 4 ... once each, or D701.
+    keep their rows, and where none has left, a version holds the others alone. Keys are not checked: whoever maps the
+    vectors finds items 2, 3, 4 ... once each, or D701.
     """
     found = versions.find(conf.root, tables.ITEM_VECTORS, t.skip_key)
     if found is not None and not again:
         return found
     encoded, carry = read(spark, conf.root, tables.ENCODED_ITEMS), conf.score.mode != "windows"
+    rules = rules if carry else None
     events = int(collect.rows(encoded.selectExpr("coalesce(sum(count), 0) as n"))[0]["n"])
     bundle = versions.current(conf.root, tables.BUNDLE).fingerprint
     last = chain.newest(conf.root, tables.ITEM_VECTORS, {"bundle": bundle}) if carry else None
     before = None if last is None else read_version(spark, conf.root, tables.ITEM_VECTORS, last)
     old = None if last is None or last.facts["events"] != events else _catalogue(spark, conf.root, last)
-    if before is None or old is None:
+    facts = {"events": events, "bundle": bundle, "frozen": int(last is not None)}
+    many = versions.current(conf.root, tables.ENCODED_ITEMS).rows_out
+    if last is None or before is None or old is None:
         rows = carried.inputs(tower(encoded, events), before)
-    else:
-        seen = materialise(carried.unchanged(encoded, old), "items-unchanged")
-        new = seen.where("NOT same")
-        other = encoded.join(new.select("item"), "item", "left_semi")
-        theirs = before.join(new.select("item_id"), "item_id", "left_semi")
-        rows = carried.kept(before, seen).unionByName(carried.inputs(tower(other, events), theirs))
-    return commit(carried.audience(rows, rules if carry else None), t, tables.ITEM_VECTORS, keys=False,
-                  rows_in=versions.current(conf.root, tables.ENCODED_ITEMS).rows_out, different=("vector", "input"),
-                  facts={"events": events, "bundle": bundle, "frozen": int(last is not None)})  # fmt: skip
+        return commit(carried.audience(rows, rules), t, tables.ITEM_VECTORS, keys=False, rows_in=many, facts=facts,
+                      different=_NUMBERS)  # fmt: skip
+    seen = materialise(carried.moved(carried.unchanged(encoded, old), before, rules), "items-moved")
+    here, gone = seen.where("item IS NOT NULL"), seen.where("item IS NULL")
+    new = here.where("NOT same")
+    other = encoded.join(new.select("item"), "item", "left_semi")
+    theirs = before.join(new.select("item_id"), "item_id", "left_semi")
+    made = carried.inputs(tower(other, events), theirs)
+    if not collect.empty(gone):
+        rows = carried.kept(before, here).unionByName(made)
+        return commit(carried.audience(rows, rules), t, tables.ITEM_VECTORS, keys=False, rows_in=many, facts=facts,
+                      different=_NUMBERS)  # fmt: skip
+    moved = here.where("NOT stood")
+    rows = carried.audience(carried.kept(before, moved).unionByName(made), rules)
+    were = before.join(moved.where("old").select("item_id"), "item_id", "left_semi")
+    return links.extend(spark, t, tables.ITEM_VECTORS, last, moved.select("item_id"), rows, conf.score.compact,
+                        were=were, facts=facts, rows_in=many, different=_NUMBERS, keys=False)  # fmt: skip
 
 
 def _catalogue(spark: SparkSession, root: str, made: Manifest) -> DataFrame | None:

@@ -129,6 +129,6 @@ def seal(root: Path, table: tables.Table, rows: list[dict[str, Any]], version: s
         (place / folder).mkdir(parents=True, exist_ok=True)
         pq.write_table(pa.Table.from_pylist(part, schema=kept), place / folder / "part.parquet")
         listed.append(DataFile(f"{folder}part.parquet", len(part)))
-    more = {"fingerprint": f"{len(rows)}:{table.name}", **more}
-    made = manifest(table, version, rows_out=len(rows), files=tuple(listed), **more)
+    more = {"fingerprint": f"{len(rows)}:{table.name}", "rows_out": len(rows), **more}
+    made = manifest(table, version, files=tuple(listed), **more)
     return versions.seal(str(root), made)

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ from lstmrec import versions
 from lstmrec.contracts import tables
 from lstmrec.contracts.errors import DataError
 from lstmrec.contracts.kinds import arrow_schema
+from lstmrec.contracts.manifest import Manifest
 from lstmrec.scoring import items
 from lstmrec.scoring.options import CHUNK
 from tests.model import worlds
@@ -78,6 +80,52 @@ def test_written_files_hold_the_table_by_index(tmp_path: Path) -> None:
     vectors, bias = bundles.matrix(net, rows)
     assert np.array_equal(found.vectors.numpy(), vectors) and np.array_equal(found.bias.numpy(), bias)
     assert found.ids.to_pylist() == ["", "", *(r["item_id"] for r in rows)]
+
+
+def test_of_a_chain_the_newest_rows_count(tmp_path: Path) -> None:
+    net, rows = worlds.net(**worlds.RICH).eval(), bundles.encoded(30)
+    bundles.seal_bundle(tmp_path, net)
+    base = bundles.seal_vectors(tmp_path, rows, files=3)
+    vectors, bias = bundles.matrix(net, rows)
+    ids = ["", "", *(r["item_id"] for r in rows)]
+
+    def day(version: str, chain: list[str], moved: list[tuple[int, str, float, float | None]]) -> Manifest:
+        told = [{"item": item, "item_id": name, "vector": [value] * net.spec.dim, "bias": value,
+                 "input": None if first is None else [first] * net.spec.dim}
+                for item, name, value, first in moved]  # fmt: skip
+        facts = base.facts | {"frozen": 1, "chain": chain}
+        return bundles.seal(tmp_path, tables.ITEM_VECTORS, told, version, facts=facts, rows_out=29)
+
+    def written(made: Manifest) -> items.Items:
+        folder = tmp_path / made.version
+        folder.mkdir()
+        items.write(folder, net, str(tmp_path), made)
+        return items.opened(folder)
+
+    # Two items change places, one is another, fed as it was, and one is new; then nothing; then another still.
+    day(
+        "d1",
+        [base.version],
+        [(5, ids[7], 1.0, None), (7, ids[5], 2.0, None), (9, ids[9], 3.0, 0.5), (30, "x", 4.0, None)],
+    )
+    found = written(day("d2", [base.version, "d1"], []))
+    want, fed = np.vstack([vectors, np.full((1, net.spec.dim), 4.0)]).astype(np.float32), None
+    for item, value in ((5, 1.0), (7, 2.0), (9, 3.0)):
+        want[item] = value
+    fed = want.copy()
+    fed[9] = 0.5
+    assert np.array_equal(found.vectors.numpy(), want) and np.array_equal(found.inputs.numpy(), fed)
+    assert found.bias.tolist() == [*bias[:5], 1.0, bias[6], 2.0, bias[8], 3.0, *bias[10:], 4.0]
+    named = [*ids, "x"]
+    named[5], named[7] = ids[7], ids[5]
+    assert found.ids.to_pylist() == named
+    found = written(day("d3", [base.version, "d1", "d2"], [(9, ids[9], 0.5, None)]))
+    want[9] = 0.5
+    assert np.array_equal(found.vectors.numpy(), want) and np.array_equal(found.inputs.numpy(), want)
+    with pytest.raises(DataError, match=r"D701.*\[31\]"):
+        written(
+            dataclasses.replace(day("d4", ["d3"], []), rows_out=30, facts=base.facts | {"chain": [base.version, "d1"]})
+        )
 
 
 def test_an_item_twice_is_refused(tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ from lstmrec import files, versions
 from lstmrec.config.load import validate
 from lstmrec.contracts import tables
 from lstmrec.frames import carried
-from lstmrec.store import vectors
+from lstmrec.store import chain, vectors
 from lstmrec.store.commit import Ticket
 from lstmrec.store.read import read, read_version
 from lstmrec.store.work import Desk
@@ -29,7 +29,8 @@ class Days:
         self.restated: set[str] = set()
         bundles.seal(root, tables.BUNDLE, [])
 
-    def made(self, items: dict[str, dict[str, Any]], mode: str = "carry", rules: Any = None) -> dict[str, Any]:
+    def made(self, items: dict[str, dict[str, Any]], mode: str = "carry", rules: Any = None, compact: int = 9
+             ) -> dict[str, Any]:  # fmt: skip
         """item_id -> (vector, input) of the version of a new day."""
         self.day += 1
         rows = [{"item": 2 + i, "item_id": name, **BASE, **more} for i, (name, more) in enumerate(items.items())]
@@ -37,14 +38,22 @@ class Days:
         bundles.seal(self.root, tables.ENCODED_ITEMS, rows, f"day{self.day}", fingerprint=mark)
         t = Ticket(str(self.root), "score", 1, f"{self.day:064d}", "2018-01-01T00:00:00Z", {"encoded_items": mark})
         conf = validate({"root": str(self.root), "as_of": "2018-01-01T00:00:00Z", "clean": {"events": {"path": ["x"]}},
-                         "score": {"mode": mode, "roles": ["serve"]}})  # fmt: skip
+                         "score": {"mode": mode, "roles": ["serve"], "compact": compact}})  # fmt: skip
 
         def tower(encoded: Any, total: int) -> Any:
             made = F.array(F.lit(float(self.day)), F.lit(1.0)).cast("array<float>")
             return encoded.select("item", "item_id", made.alias("vector"), F.lit(total).cast("float").alias("bias"))
 
+        self.shown: list[str] = []
+
+        def looked(encoded: Any, total: int) -> Any:
+            self.shown = sorted(r["item_id"] for r in encoded.select("item_id").collect())
+            return tower(encoded, total)
+
         desk = Desk(files.join(str(self.root), "_work", f"{self.day}"))
-        vectors.committed(self.spark, conf, t, tower, rules, desk.materialise, again=False)
+        made = vectors.committed(self.spark, conf, t, looked, rules, desk.materialise, again=False)
+        self.held = sum(f.rows for f in made.files)
+        assert (made.rows_in, made.rows_out) == (len(rows), len(rows))
         found = read(self.spark, str(self.root), tables.ITEM_VECTORS).collect()
         assert sorted((r["item"], r["item_id"]) for r in found) == [(r["item"], r["item_id"]) for r in rows]
         return {r["item_id"]: (r["vector"][0], r["input"] and r["input"][0]) for r in found}
@@ -56,6 +65,8 @@ class Days:
                                  versions.load(str(self.root), tables.ITEM_VECTORS, v)) for v in last)  # fmt: skip
         rows = carried.turned(was, now).collect()
         assert len(rows) == len(set(rows))
+        newest = versions.current(str(self.root), tables.ITEM_VECTORS)
+        assert sorted(chain._turned(self.spark, str(self.root), last[0], newest).collect()) == sorted(rows)
         self.restated = {r["item_id"] for r in rows if r["restated"]}
         return {tuple(r)[1:5] for r in rows}
 
@@ -78,6 +89,27 @@ def test_items_that_nothing_changed_keep_their_vectors(days: Days) -> None:
     assert days.made({"d": {}, "a": {"count": 4}, "e": {}, "b": {}}) == {
         "d": (4.0, 1.0), "a": (4.0, 1.0), "e": (4.0, 2.0), "b": (4.0, 1.0)
     }  # fmt: skip
+
+
+def test_a_version_holds_the_items_that_moved_alone(days: Days) -> None:
+    new: dict[str, Any] = {"count": 0}  # of a bias that is a share of all events
+    first = {"a": {}, "b": {}, "c": new}
+    days.made(first)
+    assert days.held == 3
+    assert days.made({**first, "d": new}) == {**dict.fromkeys("abc", (1.0, None)), "d": (2.0, None)}
+    assert (days.held, days.shown) == (1, ["d"]) and days.turned() == {(5, False, True, False)}
+    assert len(days.made({**first, "d": new})) == 4
+    assert (days.held, days.shown) == (0, []) and days.turned() == set()
+    # One is another to the tower, and two have changed places.
+    moved = days.made({"b": {}, "a": {}, "c": {**new, "tags": [9]}, "d": new})
+    assert moved == {"a": (1.0, None), "b": (1.0, None), "c": (4.0, 1.0), "d": (2.0, None)}
+    assert (days.held, days.shown) == (3, ["c"]) and days.turned() == {(4, True, True, True)}
+    assert len(versions.current(str(days.root), tables.ITEM_VECTORS).facts["chain"]) == 3
+    days.made({"b": {}, "a": {}, "d": new})  # one has left, which no row can say
+    assert (days.held, days.shown) == (3, []) and days.turned() == {(None, True, False, True)}
+    days.made({"b": {}, "a": {}, "d": new, "e": new}, compact=1)
+    days.made({"b": {}, "a": {}, "d": new, "e": new, "f": new}, compact=1)
+    assert (days.held, days.shown) == (5, ["f"])  # the chain was long enough: all are written
 
 
 def test_a_catalogue_that_is_gone_is_made_whole(days: Days) -> None:
