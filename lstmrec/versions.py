@@ -128,10 +128,17 @@ def find(root: str, contract: Table, skip_key: str) -> Manifest | None:
 
 
 def lies_there(root: str, contract: Table, manifest: Manifest) -> bool:
-    """Whether every file of a version is as long as it was, which one listing tells."""
-    place = folder(root, contract.name, manifest.version)
-    sizes = files.walk(files.join(place, "data") if contract.columns else place)
-    return all(f.path in sizes and f.bytes in (0, sizes[f.path]) for f in manifest.files)
+    """Whether every file of a version, and of those that it goes on from, is as long as it was, which a listing each
+    tells."""
+    chain = manifest.facts.get("chain", ())
+    if not all(stands(root, contract.name, version) for version in chain):
+        return False
+    for link in (manifest, *(load(root, contract, version) for version in chain)):
+        place = folder(root, contract.name, link.version)
+        sizes = files.walk(files.join(place, "data") if contract.columns else place)
+        if not all(f.path in sizes and f.bytes in (0, sizes[f.path]) for f in link.files):
+            return False
+    return True
 
 
 def stands(root: str, table: str, version: str) -> bool:

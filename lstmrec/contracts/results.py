@@ -39,7 +39,7 @@ USER_STATES = Table(
     ),
     key=("user_id",),
     doc="carry modes: what tomorrow goes on from. A version holds the users that moved; facts.chain names the versions "
-        "before it that hold the others, oldest first",
+        "before it that hold the others, oldest first; facts.unknown, items that they had and the catalogue has not",
 )  # fmt: skip
 
 RECOMMENDATIONS = Table(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from pyspark.sql import Column, DataFrame
+from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
 
 from lstmrec.contracts.ids import UNKNOWN
@@ -13,7 +13,7 @@ from lstmrec.frames import sequences
 #: What is done with a user: read everything, go on from the state, leave the state alone, or forget it.
 WHOLE, ON, SAME, GONE = "whole", "on", "same", "gone"
 _MADE = ("item", "item_id", "vector", "bias", "input")
-#: Items in no catalogue that people had, which are known by name.
+#: At most so many items that people had and no catalogue has are known by name; beyond that, none is.
 UNKNOWN_ITEMS = 1000
 _MASK = (1 << 40) - 1  # digests are sums of so much of a hash: 2^23 events add up without an overflow
 
@@ -39,10 +39,10 @@ def digests(history: DataFrame, turned: DataFrame | None) -> DataFrame:
 
 
 def since(moved: DataFrame, history: DataFrame, restated: DataFrame | Sequence[str]) -> DataFrame:
-    """`digests` as far as they are not as the states say, without a look at the events of who did not move. moved:
-    SPLIT rows, all they have, of users that moved since these (`near`: what there is to read of them is here).
-    restated: items that are, of which `history`, all SPLIT rows, is asked who had one (who did not move has but this
-    `first`): a frame, or a few ids, which Spark looks for where it reads, before rows are put together."""
+    """`digests` of users that moved since the states were made, and rows with `first` alone (all else null) of others
+    who had a restated item: the events of who did not move are not looked at. moved: all SPLIT rows of those who did
+    (`near`: what there is to read of them is here). restated: items that are, of which `history`, all SPLIT rows, is
+    asked who had one: a frame, or a few ids, which Spark looks for where it reads, before rows are put together."""
     mine = digests(moved, None).drop("first").withColumn("near", F.lit(True))
     if isinstance(restated, DataFrame):
         had = history.join(F.broadcast(restated.select("item_id")), "item_id", "left_semi")
@@ -61,8 +61,8 @@ def standing(who: DataFrame, static: DataFrame, whom: DataFrame | None, digests:
     ON: there are more events, and `read` sees whether they come after those. GONE: a state of nobody due; role is null.
 
     static: ENCODED_USERS; whom: user_id, segment; digests: see there; states: USER_STATES. rest: whom `digests` says
-    nothing of is as the state says; else there are no events. One pass: all of these are put together by user once, and
-    nobody's events are looked at.
+    nothing of has the events that the state says (none without a state: everybody in SPLIT is in USERS); else such
+    users have none. One pass: all of these are put together by user once, and nobody's events are looked at.
     """
     people = who.join(static.select("user_id", "static"), "user_id", "left")
     people = people.withColumn("segment", F.lit(None).cast("string")) if whom is None else people.join(
@@ -170,15 +170,16 @@ def _seen() -> Column:
 
 def moved(seen: DataFrame, before: DataFrame, rules: DataFrame | None) -> DataFrame:
     """item, item_id, same (see `unchanged`), stood (its row would be the one it has: the same to the tower, in its
-    place, for the same audience) of each item, and of each that has left: item null. before: ITEM_VECTORS of the last
-    run with this bundle; rules: see `audience`."""
+    place, for the same audience), old (it was there), placed (in another place), gone (it has left: item is null) of
+    each item. before: ITEM_VECTORS of the last run with this bundle; rules: see `audience`."""
     there, nobody = before.select("item_id", F.col("item").alias("at"), F.col("whom").alias("was")), F.lit(None)
     here = _shown(seen, rules) if rules is not None else seen.withColumn("whom", nobody.cast("array<string>"))
-    stood = F.col("same") & (F.col("item") == F.col("at")) & F.col("whom").eqNullSafe(F.col("was"))
     both = here.join(there, "item_id", "full_outer")
-    no = F.lit(False)
+    old, gone, no = F.col("at").isNotNull(), F.col("item").isNull(), F.lit(False)
+    placed = old & ~gone & (F.col("item") != F.col("at"))
+    stood = F.col("same") & old & ~placed & F.col("whom").eqNullSafe(F.col("was"))
     return both.select("item", "item_id", F.coalesce("same", no).alias("same"), F.coalesce(stood, no).alias("stood"),
-                       F.col("at").isNotNull().alias("old"))  # fmt: skip
+                       old.alias("old"), F.coalesce(placed, no).alias("placed"), gone.alias("gone"))  # fmt: skip
 
 
 def kept(before: DataFrame, seen: DataFrame) -> DataFrame:
@@ -217,16 +218,23 @@ def _shown(rows: DataFrame, rules: DataFrame) -> DataFrame:
 def turned(before: DataFrame, now: DataFrame) -> DataFrame:
     """item_id, item (today's index; null: it is in no catalogue any more), gone, new, old (it was there), restated
     (what it is fed to states as is not what it was, or it was in no catalogue, or is in none) of the ITEM_VECTORS rows
-    that differ: one whose vector, bias or audience changed is both gone and new. By digests: the vectors of two
+    that differ: one whose vector, bias or audience changed is both gone and new, and so is one that has changed places
+    with another, since of equal scores the first in the catalogue is the better. By digests: the vectors of two
     catalogues would have to travel to be compared."""
     said = F.xxhash64("digest", F.col("whom").isNull(), F.col("whom"))
-    was = before.select("item_id", said.alias("was"), F.col("fed").alias("then"), F.lit(True).alias("old"))
+    was = before.select("item_id", F.col("item").alias("at"), said.alias("was"), F.col("fed").alias("then"))
     shown = F.col("whom").isNull() | (F.size("whom") > 0)
     here = now.select("item_id", "item", said.alias("is"), "fed", shown.alias("shown"))
     both = here.join(was, "item_id", "full_outer")
-    old, today = F.col("old").isNotNull(), F.col("item").isNotNull()
+    old, today = F.col("at").isNotNull(), F.col("item").isNotNull()
+    stays = F.when(old & today, F.col("item"))  # in one task: a few numbers of each item of a catalogue
+    order = Window.orderBy("at")
+    first = F.min(stays).over(order.rowsBetween(1, Window.unboundedFollowing))
+    last = F.max(stays).over(order.rowsBetween(Window.unboundedPreceding, -1))
+    passed = F.coalesce((last > stays) | (first < stays), F.lit(False))
     restated = ~(old & today & F.col("fed").eqNullSafe(F.col("then")))
-    differing = both.where(restated | ~F.col("is").eqNullSafe(F.col("was")))
+    both = both.withColumn("passed", passed)
+    differing = both.where(restated | F.col("passed") | ~F.col("is").eqNullSafe(F.col("was")))
     new = (today & F.coalesce("shown", F.lit(False))).alias("new")
     return differing.select("item_id", "item", old.alias("gone"), new, old.alias("old"), restated.alias("restated"))
 

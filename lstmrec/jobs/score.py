@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-from collections import Counter
 from collections.abc import Sequence
 from functools import partial
 
@@ -39,8 +38,7 @@ sources, owed = lent.sources, outputs.owed
 
 
 def run(spark: SparkSession, conf: Config) -> Manifest:
-    """Commits ITEM_VECTORS, in carry modes USER_STATES, then RECOMMENDATIONS, and copies it. DataError D710 where users
-    in are not rows out."""
+    """Commits ITEM_VECTORS, in carry modes USER_STATES, then RECOMMENDATIONS, and copies it. DataError D710."""
     t, names = door.ticket(sys.modules[__name__], conf), [e.name for e in conf.score.recommenders]
     made = versions.find(conf.root, tables.RECOMMENDATIONS, t.skip_key)
     if made is None or not outputs.owed(conf, made):
@@ -68,9 +66,6 @@ def filled(spark: SparkSession, conf: Config, t: Ticket, d: Desk, again: bool) -
     vectors = vectors_of.committed(spark, conf, t, tower, rules.rules, d.materialise, again)
     options = Options(conf.root, bundle.version, vectors.version, s.k, s.batch, s.block, rules.place, rules.most,
                       because=(s.because.events, s.because.within) if s.because else (0, 0))  # fmt: skip
-    rows = Counter[str]()
-    for f in versions.current(conf.root, tables.SEQUENCES).files:
-        rows[f.partition["role"]] += f.rows
     kept, hides = partial(buckets.kept, spark, buckets.folder(t), s.buckets), s.filters.hides(conf.sequence.history)
     carry = None if s.mode == "windows" else chain.states(
         spark, t, conf, words, vectors, d.materialise, bundle=bundle.fingerprint, hides=hides == "history")  # fmt: skip
@@ -83,6 +78,7 @@ def filled(spark: SparkSession, conf: Config, t: Ticket, d: Desk, again: bool) -
         known = States(all_, encoded, words, static, profiles, rules.whom, looks, hides == "history",
                        states.of(options, s.k, s.margin), vectors.rows_out, carry, d.materialise, kept,
                        collect.rows)  # fmt: skip
+    rows = roles.laid(versions.current(conf.root, tables.SEQUENCES))
     hands = Hands(d.materialise, kept, collect.empty, KINDS, Shown, fallback.score, *lent.hands(spark, conf, d))
     ends = {r["role"]: r["time"] for r in collect.rows(cuts)}
     return Fill(conf, split, encoded, sequences, people, users, ends, rows, rules, options, bundle.fingerprint,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Sequence
 from functools import reduce
 from typing import Any
@@ -13,6 +14,7 @@ from lstmrec.config.score import RUNGS, Ladder
 from lstmrec.config.variants import Variants
 from lstmrec.contracts import tables
 from lstmrec.contracts.errors import DataError
+from lstmrec.contracts.manifest import Manifest
 from lstmrec.frames import variants
 from lstmrec.frames.people import unnamed
 from lstmrec.scoring import reasons as why
@@ -43,6 +45,14 @@ def due(split: DataFrame, everybody: DataFrame, role: str) -> DataFrame:
     USERS."""
     who = everybody if role == "serve" else split.where(F.col("role") == role).select("user_id").distinct()
     return who.select(F.lit(role).alias("role"), "user_id")
+
+
+def laid(sequences: Manifest) -> Counter[str]:
+    """Role -> rows of SEQUENCES, as its manifest says."""
+    found = Counter[str]()
+    for f in sequences.files:
+        found[f.partition["role"]] += f.rows
+    return found
 
 
 def bucket(sequences: DataFrame, number: int, many: int) -> DataFrame:

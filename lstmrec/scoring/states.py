@@ -35,6 +35,8 @@ class Kept(Protocol):
     def turned(self) -> DataFrame | None: ...
     @property
     def since(self) -> DataFrame | None: ...
+    @property
+    def mark(self) -> str: ...
     def before(self) -> DataFrame | None: ...
     def digests(self, history: DataFrame) -> DataFrame: ...
     def extend(self, moved: DataFrame, item_vectors: str, told: Mapping[str, int], unknown: Sequence[str] | None
@@ -44,8 +46,8 @@ class Kept(Protocol):
 def due(split: DataFrame, everybody: DataFrame, asked: Sequence[str], static: DataFrame, whom: DataFrame | None,
         looks: bool, kept: Kept) -> DataFrame:  # fmt: skip
     """`carried.standing` of everybody who is due a list in one of the roles asked for; in role serve, as `kept` knows
-    them, and whom it knows that is due none. looks: the net looks at demographics; else none are known. The other
-    arguments are those of `roles.users` and of `States`."""
+    them (and with null for a role those whom it knows and who are due none). looks: the net looks at demographics; else
+    none are known. The other arguments are those of `roles.users` and of `States`."""
     parts = []
     for role in asked:
         who, past = roles.due(split, everybody, role), roles.history(split, role)
@@ -81,10 +83,11 @@ class States:
     rows: Callable[[DataFrame], list[Row]]
 
     def lists(self, name: str, role: str, past: DataFrame) -> DataFrame:
-        """user_id, items (the best k), history, known (see `due`) of everybody
-        due in a role, by their whole histories (SPLIT rows). Those of serve go on from the states there are, and their
-        new ones are committed."""
+        """user_id, items (the best k), history, known (see `due`) of everybody due in a role, by their whole histories
+        (SPLIT rows). Those of serve go on from the states there are, and all that there are then are committed."""
         keep = role == "serve"
+        if keep and self.before.mark:  # buckets of a run that went on from other states are not these
+            name = f"{name}-from-{self.before.mark}"
         before = self.before.before() if keep else None
         who = self.users.where((F.col("role") == role) | F.col("role").isNull()) if keep else self.users.where(
             F.col("role") == role

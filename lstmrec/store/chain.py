@@ -25,13 +25,15 @@ _FEW = 1000
 
 
 def newest(root: str, contract: Table, like: Mapping[str, Any]) -> Manifest | None:
-    """The version `head` points to, if it is there and its facts say what `like` does."""
+    """The version `head` points to, if it is there, with all that it goes on from, and its facts say what `like`
+    does."""
     if not versions.log(root, contract.name):
         return None
     if not versions.stands(root, contract.name, versions.log(root, contract.name)[-1]):
         return None  # it was erased
     found = versions.current(root, contract)
-    return found if all(found.facts.get(k) == v for k, v in like.items()) else None
+    alike = all(found.facts.get(k) == v for k, v in like.items())
+    return found if alike and versions.lies_there(root, contract, found) else None
 
 
 def read(spark: SparkSession, root: str, contract: Table, manifest: Manifest) -> DataFrame:
@@ -57,9 +59,9 @@ class States:
     """USER_STATES as a run sees them. last: the version it goes on from (none: it begins a chain). turned: how items
     changed since (none: no version); restated: those that are (`carried.turned`), as ids where they are few. split:
     version of SPLIT that the new ones are made from; since: all SPLIT rows of users that moved since the last ones
-    (none: it is not known who did). unknown: items that people had and the catalogue has not (none: it is not known,
-    or they are many). like: facts of the bundle and the config that the states hold for. longest: deltas, before all
-    rows are written anew."""
+    (none: it is not known who did). unknown: items that people had and the catalogue has not, perhaps more (none: it
+    is not known, or they are many). like: facts of the bundle and the config that the states hold for. longest: deltas,
+    before all rows are written anew."""
 
     spark: SparkSession
     ticket: Ticket
@@ -71,6 +73,11 @@ class States:
     unknown: Sequence[str] | None
     like: Mapping[str, Any]
     longest: int
+
+    @property
+    def mark(self) -> str:
+        """What is made from the last version is made from no other."""
+        return "" if self.last is None else self.last.version
 
     def before(self) -> DataFrame | None:
         """All rows of the last run."""
@@ -85,8 +92,8 @@ class States:
     def extend(self, moved: DataFrame, item_vectors: str, told: Mapping[str, int], unknown: Sequence[str] | None
                ) -> DataFrame:  # fmt: skip
         """Commit what moved: as a delta, or, where the chain grew too long, with all other rows as a new base. Returns
-        all rows. Users are those of USERS, once each, and lists made of these rows are proven to be one a user.
-        unknown: what they had that the catalogue has not; None: too many to name."""
+        all rows. Keys are not checked: lists made of these rows are proven to be one a user of USERS. unknown: what
+        moved users had that the catalogue has not; None: too many to name."""
         t, contract, left = self.ticket, tables.USER_STATES, told.get(carried.GONE, 0)
         chain = [] if self.last is None else [*self.last.facts["chain"], self.last.version]
         if self.last is not None and (len(chain) > self.longest or left):
@@ -98,11 +105,24 @@ class States:
                 moved
             )
             chain = []
-        had = None if unknown is None or self.unknown is None else sorted({*unknown, *self.unknown})
-        facts = {**self.like, "unknown": had if had is None or len(had) <= carried.UNKNOWN_ITEMS else None,
-                 "item_vectors": item_vectors, "split": self.split, "chain": chain, "users": dict(told)}  # fmt: skip
+        facts = {**self.like, "unknown": self._unknown(unknown, not chain), "item_vectors": item_vectors,
+                 "split": self.split, "chain": chain, "users": dict(told)}  # fmt: skip
         return read(self.spark, t.root, contract, commit(moved, t, contract, facts=facts, keys=False,
                                                   different=("state", "query")))  # fmt: skip
+
+    def _unknown(self, more: Sequence[str] | None, anew: bool) -> list[str] | None:
+        """The fact: what was known of before, and more. Where it was not known, it is found out again with a base."""
+        t, most = self.ticket, carried.UNKNOWN_ITEMS
+        if self.unknown is None and anew:
+            split, known = (read_version(self.spark, t.root, x, versions.current(t.root, x))
+                            for x in (tables.SPLIT, tables.ENCODED_ITEMS))  # fmt: skip
+            had = split.join(F.broadcast(known.select("item_id")), "item_id", "left_anti").select("item_id").distinct()
+            found = [r["item_id"] for r in collect.rows(had.limit(most + 1))]
+        elif self.unknown is None or more is None:
+            return None
+        else:
+            found = [*{*self.unknown, *more}]
+        return sorted(found) if len(found) <= most else None
 
 
 def states(spark: SparkSession, t: Ticket, conf: Config, vocabulary: DataFrame, vectors: Manifest,
@@ -117,8 +137,11 @@ def states(spark: SparkSession, t: Ticket, conf: Config, vocabulary: DataFrame, 
     turned, since, split = None, None, versions.current(t.root, tables.SPLIT)
     restated: DataFrame | Sequence[str] = ()
     unknown: Sequence[str] | None = ()
-    if last is not None:
-        turned = materialise(_turned(spark, t.root, last.facts["item_vectors"], vectors), "items-turned")
+    then = None if last is None else _vectors_of(t.root, last)
+    if last is None or then is None:
+        last = None
+    else:
+        turned = materialise(_turned(spark, t.root, then, vectors), "items-turned")
         since = links.since(spark, t.root, tables.SPLIT, split, last.facts.get("split", ""))
         unknown = last.facts.get("unknown")
         if since is not None:
@@ -133,12 +156,22 @@ def states(spark: SparkSession, t: Ticket, conf: Config, vocabulary: DataFrame, 
     return States(spark, t, last, turned, restated, split.version, since, unknown, like, conf.score.compact)
 
 
-def _turned(spark: SparkSession, root: str, then: str, vectors: Manifest) -> DataFrame:
+def _vectors_of(root: str, states: Manifest) -> Manifest | None:
+    """The version of ITEM_VECTORS that states were made with; None where it is damaged or gone."""
+    version, contract = str(states.facts["item_vectors"]), tables.ITEM_VECTORS
+    found = versions.load(root, contract, version) if versions.stands(root, contract.name, version) else None
+    return found if found is not None and versions.lies_there(root, contract, found) else None
+
+
+def _turned(spark: SparkSession, root: str, then: Manifest, vectors: Manifest) -> DataFrame:
     """`carried.turned` from version `then` of ITEM_VECTORS to `vectors`: of the items that moved alone, where that goes
-    on from this."""
-    was, now = (read_version(spark, root, tables.ITEM_VECTORS, m)
-                for m in (versions.load(root, tables.ITEM_VECTORS, then), vectors))  # fmt: skip
-    later = links.since(spark, root, tables.ITEM_VECTORS, vectors, then)
-    if later is None:
+    on from this and none of those that were there changed its place."""
+    was, now = (read_version(spark, root, tables.ITEM_VECTORS, m) for m in (then, vectors))
+    later = links.since(spark, root, tables.ITEM_VECTORS, vectors, then.version)
+    chain = [*vectors.facts.get("chain", ()), vectors.version]
+    if later is None or any(
+        versions.load(root, tables.ITEM_VECTORS, v).facts.get("placed", 1)
+        for v in chain[chain.index(then.version) + 1 :]
+    ):
         return carried.turned(was, now)
     return carried.turned(was.join(F.broadcast(later.select("item_id")), "item_id", "left_semi"), later)

@@ -123,12 +123,13 @@ def commit(frame: DataFrame, ticket: Ticket, contract: Table, *, rows_in: int | 
 
 def seal(staged: Staged, ticket: Ticket, contract: Table, *, rows_in: int | None = None, rows_rejected: int = 0,
          facts: Mapping[str, Any] | None = None, keys: bool = True, onto: tuple[str, str] | None = None,
-         name: str = "head") -> Manifest:  # fmt: skip
+         total: int | None = None, name: str = "head") -> Manifest:  # fmt: skip
     """Verify a staged version from what was written, and seal it; what lay apart is removed.
 
     onto: of a version that holds what moved alone, the fingerprint of the one it goes on from and that of the rows of
     it which count no more. The manifest then tells of all rows: its rows_out and fingerprint are those of a version
-    written whole; rows_in and rows_rejected are what the job says of the rows it read. name: what then points there.
+    written whole; rows_in and rows_rejected are what the job says of the rows it read. total: all rows, where the job
+    knows how many these have to be (D114). name: what then points there.
     """
     checked = checks.Checked({}, "0:" + "0" * 32)
     if staged.sizes:
@@ -144,7 +145,10 @@ def seal(staged: Staged, ticket: Ticket, contract: Table, *, rows_in: int | None
     if onto is not None:
         print_ = checks.moved(onto[0], onto[1], print_)
         out = int(print_.partition(":")[0])
-    elif rows_in is not None and rows_in != out + rows_rejected:
+    if total is not None and total != out:
+        raise DataError("D114", f"{out} rows with those of before, {total} are due: some are lost or doubled",
+                        f"table {contract.name}")  # fmt: skip
+    if onto is None and rows_in is not None and rows_in != out + rows_rejected:
         raise DataError("D114", f"{rows_in} rows in, {out} out and {rows_rejected} rejected: some are lost or doubled",
                         f"table {contract.name}")  # fmt: skip
     if staged.apart:

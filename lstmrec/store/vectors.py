@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import functions as F
 
 from lstmrec import versions
 from lstmrec.config.run import Config
@@ -28,11 +29,13 @@ def committed(spark: SparkSession, conf: Config, t: Ticket, tower: Tower, rules:
     tower(ENCODED_ITEMS, their train events, which the bias is a share of) -> item, item_id, vector, bias. rules: rows
     of `frames.filters.rules`. Facts: those events, the bundle, and `frozen`: 1 where items may be fed to states as an
     earlier run with this bundle fed them. In carry modes items that the tower would see as that run's tower saw them
-    keep their rows, and where none has left, a version holds the others alone. Keys are not checked: whoever maps the
+    keep their rows, and where none has left, a version holds the others alone (`placed`: how many of these are in
+    another place than before). Keys are not checked: whoever maps the
     vectors finds items 2, 3, 4 ... once each, or D701.
     """
     found = versions.find(conf.root, tables.ITEM_VECTORS, t.skip_key)
     if found is not None and not again:
+        versions.append(conf.root, tables.ITEM_VECTORS.name, found.version)
         return found
     encoded, carry = read(spark, conf.root, tables.ENCODED_ITEMS), conf.score.mode != "windows"
     rules = rules if carry else None
@@ -48,12 +51,13 @@ def committed(spark: SparkSession, conf: Config, t: Ticket, tower: Tower, rules:
         return commit(carried.audience(rows, rules), t, tables.ITEM_VECTORS, keys=False, rows_in=many, facts=facts,
                       different=_NUMBERS)  # fmt: skip
     seen = materialise(carried.moved(carried.unchanged(encoded, old), before, rules), "items-moved")
-    here, gone = seen.where("item IS NOT NULL"), seen.where("item IS NULL")
+    here = seen.where("NOT gone")
     new = here.where("NOT same")
     other = encoded.join(new.select("item"), "item", "left_semi")
     theirs = before.join(new.select("item_id"), "item_id", "left_semi")
     made = carried.inputs(tower(other, events), theirs)
-    if not collect.empty(gone):
+    (n,) = collect.rows(seen.agg(F.count_if("gone").alias("gone"), F.count_if("placed").alias("placed")))
+    if n["gone"] or last.minor != tables.ITEM_VECTORS.minor:  # no row says that, nor has an older one all columns
         rows = carried.kept(before, here).unionByName(made)
         return commit(carried.audience(rows, rules), t, tables.ITEM_VECTORS, keys=False, rows_in=many, facts=facts,
                       different=_NUMBERS)  # fmt: skip
@@ -61,7 +65,8 @@ def committed(spark: SparkSession, conf: Config, t: Ticket, tower: Tower, rules:
     rows = carried.audience(carried.kept(before, moved).unionByName(made), rules)
     were = before.join(moved.where("old").select("item_id"), "item_id", "left_semi")
     return links.extend(spark, t, tables.ITEM_VECTORS, last, moved.select("item_id"), rows, conf.score.compact,
-                        were=were, facts=facts, rows_in=many, different=_NUMBERS, keys=False)  # fmt: skip
+                        were=were, facts=facts | {"placed": int(n["placed"])}, rows_in=many, different=_NUMBERS,
+                        keys=False, total=many)  # fmt: skip
 
 
 def _catalogue(spark: SparkSession, root: str, made: Manifest) -> DataFrame | None:

@@ -25,6 +25,7 @@ class Shop:
         self.known = bundles.encoded(TRAINED, TRAINED)
         self.cold: dict[str, dict[str, Any]] = {}
         self.banned: list[str] = []
+        self.backwards = False
         self.static: dict[str, list[int]] = {}
         self.events: dict[str, list[tuple[int, str, str]]] = {}
         self.chains: dict[Path, tuple[list[str], dict[str, list[Any]]]] = {}  # versions of SPLIT, and what they say
@@ -94,10 +95,9 @@ class Shop:
         })  # fmt: skip
 
     def _items(self) -> list[dict[str, Any]]:
-        """The catalogue: items never trained on come last, by name, so that their places move."""
-        cold = [
-            {**row, "item": TRAINED + i, "item_id": name} for i, (name, row) in enumerate(sorted(self.cold.items()))
-        ]
+        """The catalogue: items never trained on come last, by name (or `backwards`), so that their places move."""
+        named = sorted(self.cold, reverse=self.backwards)
+        cold = [{**self.cold[name], "item": TRAINED + i, "item_id": name} for i, name in enumerate(named)]
         return self.known + cold
 
     def _item(self) -> None:

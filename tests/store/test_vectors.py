@@ -11,6 +11,7 @@ from pyspark.sql import functions as F
 from lstmrec import files, versions
 from lstmrec.config.load import validate
 from lstmrec.contracts import tables
+from lstmrec.contracts.errors import DataError
 from lstmrec.frames import carried
 from lstmrec.store import chain, vectors
 from lstmrec.store.commit import Ticket
@@ -65,8 +66,8 @@ class Days:
                                  versions.load(str(self.root), tables.ITEM_VECTORS, v)) for v in last)  # fmt: skip
         rows = carried.turned(was, now).collect()
         assert len(rows) == len(set(rows))
-        newest = versions.current(str(self.root), tables.ITEM_VECTORS)
-        assert sorted(chain._turned(self.spark, str(self.root), last[0], newest).collect()) == sorted(rows)
+        then, newest = (versions.load(str(self.root), tables.ITEM_VECTORS, v) for v in last)
+        assert set(chain._turned(self.spark, str(self.root), then, newest).collect()) == set(rows)
         self.restated = {r["item_id"] for r in rows if r["restated"]}
         return {tuple(r)[1:5] for r in rows}
 
@@ -80,8 +81,9 @@ def test_items_that_nothing_changed_keep_their_vectors(days: Days) -> None:
     assert days.made({"a": {}, "b": {}, "c": {}, "d": {}}) == dict.fromkeys("abcd", (1.0, None))
     moved = days.made({"new": {"count": 0}, "d": {}, "b": {"tags": [], "text": [2, 5]}, "a": {}, "e": {}})
     assert moved == {"d": (1.0, None), "a": (1.0, None), "b": (2.0, 1.0), "new": (2.0, None), "e": (2.0, None)}
-    assert days.turned() == {(2, False, True, False), (4, True, True, True), (6, False, True, False),
-                             (None, True, False, True)}  # fmt: skip
+    # a, b and d have changed places, and c has left.
+    assert days.turned() == {(2, False, True, False), *((n, True, True, True) for n in (3, 4, 5)),
+                             (6, False, True, False), (None, True, False, True)}  # fmt: skip
     assert days.restated == {"c", "new", "e"}  # b is fed as it was
     again = days.made({"d": {}, "b": {}, "a": {}, "e": {}, "new": {"count": 0}})
     assert again == {"d": (1.0, None), "a": (1.0, None), "b": (3.0, 1.0), "e": (2.0, None), "new": (2.0, None)}
@@ -103,13 +105,37 @@ def test_a_version_holds_the_items_that_moved_alone(days: Days) -> None:
     # One is another to the tower, and two have changed places.
     moved = days.made({"b": {}, "a": {}, "c": {**new, "tags": [9]}, "d": new})
     assert moved == {"a": (1.0, None), "b": (1.0, None), "c": (4.0, 1.0), "d": (2.0, None)}
-    assert (days.held, days.shown) == (3, ["c"]) and days.turned() == {(4, True, True, True)}
+    assert (days.held, days.shown) == (3, ["c"]) and days.turned() == {(n, True, True, True) for n in (2, 3, 4)}
+    assert days.restated == set()  # all are fed as they were
     assert len(versions.current(str(days.root), tables.ITEM_VECTORS).facts["chain"]) == 3
     days.made({"b": {}, "a": {}, "d": new})  # one has left, which no row can say
     assert (days.held, days.shown) == (3, []) and days.turned() == {(None, True, False, True)}
-    days.made({"b": {}, "a": {}, "d": new, "e": new}, compact=1)
-    days.made({"b": {}, "a": {}, "d": new, "e": new, "f": new}, compact=1)
-    assert (days.held, days.shown) == (5, ["f"])  # the chain was long enough: all are written
+    days.made({"new": new, "b": {}, "a": {}, "d": new, "e": new}, compact=1)
+    assert days.held == 5 and days.turned() == {(2, False, True, False), (6, False, True, False)}  # in order as before
+    days.made({"new": new, "b": {}, "a": {}, "d": new, "e": new, "f": new}, compact=1)
+    assert (days.held, days.shown) == (6, ["f"])  # the chain was long enough: all are written
+
+
+def test_a_chain_with_a_hole_is_written_anew(days: Days) -> None:
+    catalogue: dict[str, dict[str, Any]] = {"a": {}, "b": {}}
+    days.made(catalogue)
+    days.made({**catalogue, "c": {"count": 0}})
+    (place,) = (days.root / "item_vectors" / versions.log(str(days.root), "item_vectors")[0]).glob("data/*.parquet")
+    states = bundles.seal(
+        days.root, tables.USER_STATES, [], facts={"item_vectors": versions.log(str(days.root), "item_vectors")[1]}
+    )
+    assert chain._vectors_of(str(days.root), states) is not None
+    place.unlink()
+    assert chain._vectors_of(str(days.root), states) is None
+    assert days.made({**catalogue, "d": {"count": 0}}) == {"a": (3.0, None), "b": (3.0, None), "d": (3.0, None)}
+
+
+def test_rows_that_are_lost_on_the_way_are_missed(days: Days, monkeypatch: pytest.MonkeyPatch) -> None:
+    days.made({"a": {}, "b": {}})
+    kept = carried.audience
+    monkeypatch.setattr(carried, "audience", lambda rows, rules: kept(rows, rules).where("item_id <> 'c'"))
+    with pytest.raises(DataError, match=r"D114.*2 rows.*3 are due"):
+        days.made({"a": {}, "b": {}, "c": {"count": 0}})
 
 
 def test_a_catalogue_that_is_gone_is_made_whole(days: Days) -> None:

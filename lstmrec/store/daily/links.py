@@ -57,12 +57,13 @@ def had(spark: SparkSession, root: str, contract: Table, last: Manifest, users: 
 
 def extend(spark: SparkSession, t: Ticket, contract: Table, last: Manifest, users: DataFrame, rows: DataFrame,
            longest: int, *, facts: Mapping[str, Any], were: DataFrame | None = None, rows_in: int | None = None,
-           rows_rejected: int = 0, keys: bool = True, different: Sequence[str] = ()) -> Manifest:  # fmt: skip
+           rows_rejected: int = 0, keys: bool = True, different: Sequence[str] = (), total: int | None = None
+           ) -> Manifest:  # fmt: skip
     """Commit what moved since `last`: as a version that goes on from it, or, where its chain is `longest`, whole.
 
     users: whose rows moved, on the desk: Spark then knows how many they are, and which side is to travel. rows: all
     rows that they have now. were: all that they had in `last`, and others' too; without it they are looked for. Keys
-    are checked among `rows`, unless not to. different: see `stage`.
+    are checked among `rows`, unless not to. different: see `stage`; total: see `seal`.
     """
     key, chain = contract.grows, [*last.facts.get("chain", ()), last.version]
     facts = dict(facts)
@@ -70,7 +71,8 @@ def extend(spark: SparkSession, t: Ticket, contract: Table, last: Manifest, user
         rest = read_version(spark, t.root, contract, last).join(users.select(key), key, "left_anti")
         rest = rest.select(*contract.names).unionByName(rows)
         staged = stage(rest, t, contract, buckets=last.buckets, different=different)
-        return seal(staged, t, contract, facts=facts | {"chain": []}, rows_rejected=rows_rejected, keys=keys)
+        return seal(staged, t, contract, facts=facts | {"chain": []}, rows_rejected=rows_rejected, keys=keys,
+                    total=total)  # fmt: skip
     if were is None:
         were = had(spark, t.root, contract, last, users)
     else:
@@ -78,7 +80,7 @@ def extend(spark: SparkSession, t: Ticket, contract: Table, last: Manifest, user
     gone = checks.fingerprint(were, contract)
     staged = stage(rows, t, contract, buckets=last.buckets, different=different)
     return seal(staged, t, contract, facts=facts | {"chain": chain}, onto=(last.fingerprint, gone), rows_in=rows_in,
-                rows_rejected=rows_rejected, keys=keys)  # fmt: skip
+                rows_rejected=rows_rejected, keys=keys, total=total)  # fmt: skip
 
 
 def again(spark: SparkSession, t: Ticket, contract: Table, pinned: Manifest, gone: Gone | None = None) -> Manifest:
