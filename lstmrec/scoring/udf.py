@@ -67,17 +67,19 @@ def advanced(fed: DataFrame, options: Options) -> DataFrame:
     return fed.select(*FED, *_asked(fed)).mapInArrow(body, ADVANCED_DDL)
 
 
-def merged(lists: DataFrame, options: Options, gone: Sequence[int], new: Sequence[int]) -> DataFrame:
+def merged(lists: DataFrame, options: Options, gone: Sequence[int], new: Sequence[int], left: Sequence[str]
+           ) -> DataFrame:  # fmt: skip
     """user_id, query, items, complete of users without new events -> user_id, items, complete, became (MOVED or
     SPENT) of those whose lists do not stay as they are.
 
-    gone, new: indexes of items whose old places do not count, and of items that are to be put in theirs.
+    gone, new: indexes of items whose old places do not count, and of items that are to be put in theirs; left: ids of
+    items that are in no catalogue any more.
     """
 
     def body(batches: Iterator[Any]) -> Iterator[Any]:
         from lstmrec.scoring import worker_merged
 
-        return worker_merged.merged(batches, options, gone, new)
+        return worker_merged.merged(batches, options, gone, new, left)
 
     return lists.select("user_id", "query", "items", "complete", *_asked(lists)).mapInArrow(body, MERGED_DDL)
 

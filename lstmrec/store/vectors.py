@@ -30,8 +30,8 @@ def committed(spark: SparkSession, conf: Config, t: Ticket, tower: Tower, rules:
     of `frames.filters.rules`. Facts: those events, the bundle, and `frozen`: 1 where items may be fed to states as an
     earlier run with this bundle fed them. In carry modes items that the tower would see as that run's tower saw them
     keep their rows, and where none has left, a version holds the others alone (`placed`: how many of these are in
-    another place than before). Keys are not checked: whoever maps the
-    vectors finds items 2, 3, 4 ... once each, or D701.
+    another place than before). Keys are not checked: whoever maps the vectors finds items 2, 3, 4 ... once each, or
+    D701.
     """
     found = versions.find(conf.root, tables.ITEM_VECTORS, t.skip_key)
     if found is not None and not again:
@@ -56,14 +56,17 @@ def committed(spark: SparkSession, conf: Config, t: Ticket, tower: Tower, rules:
     other = encoded.join(new.select("item"), "item", "left_semi")
     theirs = before.join(new.select("item_id"), "item_id", "left_semi")
     made = carried.inputs(tower(other, events), theirs)
-    (n,) = collect.rows(seen.agg(F.count_if("gone").alias("gone"), F.count_if("placed").alias("placed")))
+    told = {"gone": "gone", "placed": "placed", "were": "old AND NOT stood AND NOT gone"}
+    (n,) = collect.rows(seen.agg(*(F.count_if(F.expr(sql)).alias(name) for name, sql in told.items())))
     if n["gone"] or last.minor != tables.ITEM_VECTORS.minor:  # no row says that, nor has an older one all columns
         rows = carried.kept(before, here).unionByName(made)
         return commit(carried.audience(rows, rules), t, tables.ITEM_VECTORS, keys=False, rows_in=many, facts=facts,
                       different=_NUMBERS)  # fmt: skip
     moved = here.where("NOT stood")
     rows = carried.audience(carried.kept(before, moved).unionByName(made), rules)
-    were = before.join(moved.where("old").select("item_id"), "item_id", "left_semi")
+    were = spark.createDataFrame([], tables.ITEM_VECTORS.ddl)
+    if n["were"]:
+        were = before.join(moved.where("old").select("item_id"), "item_id", "left_semi")
     return links.extend(spark, t, tables.ITEM_VECTORS, last, moved.select("item_id"), rows, conf.score.compact,
                         were=were, facts=facts | {"placed": int(n["placed"])}, rows_in=many, different=_NUMBERS,
                         keys=False, total=many)  # fmt: skip

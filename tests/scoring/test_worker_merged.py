@@ -29,7 +29,7 @@ def cache(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def merged(root: Path, lists: dict[str, list[tuple[str, float]]], gone: list[int], new: list[int],
-           complete: bool = False, size: int = 3) -> dict[str, Any]:  # fmt: skip
+           complete: bool = False, size: int = 3, left: tuple[str, ...] = ()) -> dict[str, Any]:  # fmt: skip
     """user -> (what became, item ids, complete) of lists of 4 that need 2; every user vector is all ones."""
     width = worlds.net(**worlds.RICH).spec.dim
     rows = [{"user_id": u, "query": [1.0] * width, "items": [{"item_id": i, "score": s} for i, s in items],
@@ -38,7 +38,7 @@ def merged(root: Path, lists: dict[str, list[tuple[str, float]]], gone: list[int
                         ("complete", pa.bool_())])  # fmt: skip
     batches = [pa.RecordBatch.from_pylist(rows[i : i + size], schema=schema) for i in range(0, len(rows), size)]
     options = bundles.options(root, k=4, least=2)
-    out = [r for b in worker_merged.merged(iter(batches), options, gone, new) for r in b.to_pylist()]
+    out = [r for b in worker_merged.merged(iter(batches), options, gone, new, left) for r in b.to_pylist()]
     return {r["user_id"]: (r["became"], [i["item_id"] for i in r["items"]], r["complete"]) for r in out}
 
 
@@ -54,6 +54,10 @@ def test_only_lists_that_change_are_given(root: Path) -> None:
             "u": (MOVED, ["item 5", "item 7", "item 8"], False), "v": (MOVED, ["item 7", "item 8", "item 9"], False),
             "w": (SPENT, [], False),
         }  # fmt: skip
+    lost = {"u": worst, "v": [*worst[:2], ("nowhere", 1.0), worst[3]]}
+    assert merged(root, lost, [], [], left=("nowhere", "never listed")) == {
+        "v": (MOVED, ["item 5", "item 6", "item 8"], False)
+    }  # fmt: skip
     assert merged(root, {"w": lists["w"]}, [6], [], complete=True) == {"w": (MOVED, [], True)}
 
 
