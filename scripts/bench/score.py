@@ -7,8 +7,8 @@ on all sides. Ours is SEQUENCES on disk -> `udf.recommend` of the scoring job ->
 over random histories (see score_peers/prepare.py), items a user had filtered out. The bare limit is LSTM, GEMM and
 top-K of the same net in one process, nothing else, measured before and after ours. At history 50 and K 10 ours scores
 `--users`; all else is sampled. ratio_bare is the smaller one of 3.4 k and 100 k items. ALS: rank 128, at 100 k items,
-users sampled. update: the job over whole histories (carry), and as an update with 5 % of the users active, at 100 k
-items. --peers: RePlay's and RecTools' SASRec, their own prediction at 3.4 k items, length 50, each in an
+users sampled. update: the job over whole histories (carry), and as an update with 5 % of `--update-users` active, at
+100 k items. --peers: RePlay's and RecTools' SASRec, their own prediction at 3.4 k items, length 50, each in an
 environment of its own, below --venvs. ratio_*: users/s over theirs (wall); ratio_*_cpu: a CPU second, which other load
 on the machine disturbs less. Start of session and worker are told, not counted. The last line is one JSON object.
 """
@@ -112,7 +112,7 @@ class Bench:
 
     def update(self, items: int) -> Figures:
         """A day's update with 5 % of the users active, as a share of the full run."""
-        return self.call("with_update", self.args.dir / "update", "--items", items, "--users", self.args.users)
+        return self.call("with_update", self.args.dir / "update", "--items", items, "--users", self.args.update_users)
 
     def peer(self, name: str, case: Case) -> Figures:
         ours = f"torch=={version('torch').partition('+')[0]}"
@@ -173,6 +173,8 @@ def numbers(text: str) -> list[int]:
 def arguments(argv: Sequence[str] | None = None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--users", type=int, default=200_000)
+    parser.add_argument("--update-users", type=int, default=600_000, help="of the update, which in part costs the same "
+                        "for any number; 0: leave it out")  # fmt: skip
     parser.add_argument("--items", type=numbers, default=[SMALL, LARGE, 1_000_000])
     parser.add_argument("--history", type=numbers, default=[50, 200])
     parser.add_argument("--k", type=numbers, default=[10, 100])
@@ -189,6 +191,7 @@ def arguments(argv: Sequence[str] | None = None) -> argparse.Namespace:
     args = parser.parse_args(argv)
     if args.quick:
         args.users, args.items, args.goals = min(args.users, 2048), [n for n in args.items if n <= LARGE], True
+        args.update_users = min(args.update_users, args.users)
     if args.goals:
         args.history, args.k = [50], [10]
     args.seconds = args.seconds or (2.0 if args.quick else 20.0)
@@ -205,7 +208,8 @@ def main() -> None:
     results = {case: bench.case(case) for case in cases}
     others: dict[str, Figures] = {}
     missing: dict[str, str] = {}
-    asked = {"als": lambda: bench.als(Case(LARGE, 50, 10)), "update": lambda: bench.update(LARGE)}
+    asked = {"als": lambda: bench.als(Case(LARGE, 50, 10))}
+    asked |= {"update": lambda: bench.update(LARGE)} if args.update_users else {}
     asked |= {name: partial(bench.peer, name, Case(SMALL, 50, 10)) for name in (NEEDS if args.peers else ())}
     for name, measure in asked.items():
         try:

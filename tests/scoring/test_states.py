@@ -13,6 +13,7 @@ from lstmrec.contracts import tables
 from lstmrec.frames import carried
 from lstmrec.jobs import score
 from lstmrec.scoring import states
+from lstmrec.store import buckets
 from lstmrec.store.read import read
 from tests.scoring.days import Shop
 
@@ -76,6 +77,33 @@ def test_an_update_is_a_run_over_whole_histories(spark: Any, tmp_path: Path, mon
     assert "new 0" in sought[0] and "new 1" not in sought[0]  # which nobody had
     score.run(spark, shop.config(tmp_path, mode="carry"))
     assert lists(spark, tmp_path) == updated and len(updated) == len(shop.events)
+
+
+def test_items_that_tie_and_change_places_do_so_in_every_list(
+    spark: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kept, named = buckets.kept, list[str]()
+
+    def kept_(*given: Any) -> Any:
+        named.append(given[5])
+        return kept(*given)
+
+    monkeypatch.setattr(buckets, "kept", kept_)
+    shop = Shop(5, users=5)
+    nothing = {"tags": [], "text": [2, 2], "numeric": [0.0] * 3, "vectors": [0.0] * 7}
+    shop.cold = {f"tie {n}": {"title": None, "id": 1, "count": 0, **nothing} for n in range(5)}
+    shop.banned = [r["item_id"] for r in shop.known]  # lists hold those five alone
+    found = []
+    for day, mode in ((0, "update"), (1, "update"), (1, "carry")):
+        shop.day, shop.backwards = day, day > 0  # nobody came back
+        if mode == "update":
+            shop.write(tmp_path, chained=True)
+        score.run(spark, shop.config(tmp_path, mode=mode))
+        found.append(lists(spark, tmp_path))
+    assert found[0] != found[1] == found[2]
+    # Buckets of a run that was stopped are not those of one that goes on from other states.
+    first = versions.log(str(tmp_path), tables.USER_STATES.name)[0]
+    assert named[0] == named[-1] == "model-serve-moved" and f"model-serve-from-{first}-moved" in named
 
 
 @pytest.mark.slow
