@@ -16,6 +16,7 @@ from lstmrec.contracts import tables
 from lstmrec.contracts.errors import DataError
 from lstmrec.contracts.manifest import Manifest
 from lstmrec.frames import variants
+from lstmrec.frames.fingerprints import halves
 from lstmrec.frames.people import unnamed
 from lstmrec.scoring import reasons as why
 
@@ -119,9 +120,8 @@ def tally(lists: DataFrame, arms: Sequence[str] = ()) -> DataFrame:
 def whose() -> list[Column]:
     """rows, and the sums (high, low) of the halves of a hash of their users: two frames with the same of these have the
     same users, each as often, but for a chance of 2^-64. Distinct ids of millions of users would have to travel."""
-    hashed = F.xxhash64("user_id")
-    return [F.count(F.lit(1)).alias("rows"), F.sum(F.shiftright(hashed, 32)).alias("high"),
-            F.sum(hashed.bitwiseAND(F.lit((1 << 32) - 1))).alias("low")]  # fmt: skip
+    high, low = halves(F.xxhash64("user_id"))
+    return [F.count(F.lit(1)).alias("rows"), high.alias("high"), low.alias("low")]
 
 
 def reasons(found: Sequence[Row]) -> dict[str, dict[str, dict[str, int]]]:

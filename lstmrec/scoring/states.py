@@ -89,9 +89,8 @@ class States:
         if keep and self.before.mark:  # buckets of a run that went on from other states are not these
             name = f"{name}-from-{self.before.mark}"
         before = self.before.before() if keep else None
-        who = self.users.where((F.col("role") == role) | F.col("role").isNull()) if keep else self.users.where(
-            F.col("role") == role
-        )  # fmt: skip
+        mine = F.col("role") == role
+        who = self.users.where(mine | F.col("role").isNull() if keep else mine)
         kinds, history = Counter[str](), past if keep else past.join(who.select("user_id"), "user_id", "left_semi")
         if before is not None:
             found = self.rows(who.groupBy("kind", "near").agg(F.count(F.lit(1)).alias("n")))

@@ -11,11 +11,11 @@ from pyspark.sql import functions as F
 
 from lstmrec.contracts.errors import DataError
 from lstmrec.contracts.tables import Table
+from lstmrec.frames.fingerprints import halves
 from lstmrec.frames.people import unnamed
 from lstmrec.store.collect import empty
 
 _FLOATING = ("double", "float")
-_LOW = (1 << 32) - 1
 
 
 @dataclass(frozen=True)
@@ -87,10 +87,9 @@ def moved(was: str, gone: str, came: str) -> str:
 
 
 def _sums(contract: Table) -> list[Column]:
-    """In halves, whose sums no file overflows: adding decimals costs as much as the rest of the pass."""
-    hashed = F.xxhash64(*canonical(contract))
-    return [F.count(F.lit(1)).alias("__rows"), F.sum(F.shiftright(hashed, 32)).alias("__high"),
-            F.sum(hashed.bitwiseAND(F.lit(_LOW))).alias("__low")]  # fmt: skip
+    """`__rows`, `__high` and `__low` of rows."""
+    high, low = halves(F.xxhash64(*canonical(contract)))
+    return [F.count(F.lit(1)).alias("__rows"), high.alias("__high"), low.alias("__low")]
 
 
 def _told(found: Sequence[Any]) -> str:

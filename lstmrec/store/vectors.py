@@ -46,10 +46,13 @@ def committed(spark: SparkSession, conf: Config, t: Ticket, tower: Tower, rules:
     old = None if last is None or last.facts["events"] != events else _catalogue(spark, conf.root, last)
     facts = {"events": events, "bundle": bundle, "frozen": int(last is not None)}
     many = versions.current(conf.root, tables.ENCODED_ITEMS).rows_out
-    if last is None or before is None or old is None:
-        rows = carried.inputs(tower(encoded, events), before)
+
+    def whole(rows: DataFrame) -> Manifest:
         return commit(carried.audience(rows, rules), t, tables.ITEM_VECTORS, keys=False, rows_in=many, facts=facts,
                       different=_NUMBERS)  # fmt: skip
+
+    if last is None or before is None or old is None:
+        return whole(carried.inputs(tower(encoded, events), before))
     seen = materialise(carried.moved(carried.unchanged(encoded, old), before, rules), "items-moved")
     here = seen.where("NOT gone")
     new = here.where("NOT same")
@@ -59,9 +62,7 @@ def committed(spark: SparkSession, conf: Config, t: Ticket, tower: Tower, rules:
     told = {"gone": "gone", "placed": "placed", "were": "old AND NOT stood AND NOT gone"}
     (n,) = collect.rows(seen.agg(*(F.count_if(F.expr(sql)).alias(name) for name, sql in told.items())))
     if n["gone"] or last.minor != tables.ITEM_VECTORS.minor:  # no row says that, nor has an older one all columns
-        rows = carried.kept(before, here).unionByName(made)
-        return commit(carried.audience(rows, rules), t, tables.ITEM_VECTORS, keys=False, rows_in=many, facts=facts,
-                      different=_NUMBERS)  # fmt: skip
+        return whole(carried.kept(before, here).unionByName(made))
     moved = here.where("NOT stood")
     rows = carried.audience(carried.kept(before, moved).unionByName(made), rules)
     were = spark.createDataFrame([], tables.ITEM_VECTORS.ddl)
