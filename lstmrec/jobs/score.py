@@ -32,7 +32,7 @@ KEEPS = (tables.USER_STATES,)  # in carry modes, for its own next run
 SECTIONS = ("seed", "as_of", "score.k", "score.roles", "score.recommenders", "score.filters", "score.ladder",
             "score.because", "score.batch", "score.block", "score.mode", "score.margin", "sequence.history",
             "clean.unicode", "variants")  # fmt: skip
-VERSION = 5
+VERSION = 6
 SPARK = True
 sources, owed = lent.sources, outputs.owed
 

@@ -1,11 +1,13 @@
 """Carry mode: a user's LSTM state goes on from the events that are new, one event of every row at a time.
 
 Every step of every row is the same products over the same number of rows, so a state does not depend on how its events
-were cut into days: a history fed in parts gives the bits that the whole of it gives (with one row count).
+were cut into days: a history fed in parts gives the bits that the whole of it gives (with one row count, and with a
+table both times or never).
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, fields
 
 import torch
@@ -13,9 +15,11 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from lstmrec.contracts.errors import ConfigError
+from lstmrec.model.batch import Batch
+from lstmrec.model.cell import Cell, facts_of, weights
 from lstmrec.model.net import Net
 from lstmrec.model.spec import NetSpec
-from lstmrec.model.user import Layer, UserTower, blocks, exact, gated, time_features
+from lstmrec.model.user import Layer, UserTower, blocks, time_features
 
 
 @dataclass(frozen=True)
@@ -34,6 +38,12 @@ class Events:
     had: Tensor
     static: Tensor
     profile: Tensor
+
+    @classmethod
+    def of(cls, batch: Batch) -> Events:
+        """All of each window, as if nothing had been before it."""
+        none = torch.zeros_like(batch.n)
+        return cls(batch.items, batch.types, batch.times, batch.n, none, none > 0, batch.static, batch.profile)
 
     def padded(self, rows: int) -> Events:
         """The same users and then empty ones, `rows` in all."""
@@ -60,40 +70,54 @@ def size(spec: NetSpec) -> int:
 
 
 @torch.no_grad()
-def advance(net: Net, events: Events, inputs: Tensor, states: Tensor) -> tuple[Tensor, Tensor]:
+def advance(
+    net: Net, events: Events, inputs: Tensor, states: Tensor, table: Tensor | None = None
+) -> tuple[Tensor, Tensor]:
     """(states (B, size), user vectors (B, dim)), both float32, after the events.
 
-    inputs (N, dim): the item vectors that items are fed as; states (B, size): only looked at where a user `had` events.
+    inputs (N, dim): the item vectors that items are fed as; states (B, size): only looked at where a user `had` events;
+    table (N, 4 units): `cell.table` of the inputs, where there is one, which is faster.
     The user vector is that of `Net.user_vectors` over the whole history (its last bits aside).
     """
-    tower, spec = net.user, net.spec
-    rows, length = events.items.shape
-    x = F.embedding(events.items, inputs)
-    own = x.new_zeros((rows, x.shape[2]))
-    if length:
-        ends = x[torch.arange(rows), (events.n - 1).clamp(min=0)]
-        own = torch.where((events.n > 0)[:, None], ends, own)
-    if tower.types is not None:
-        x = x + tower.types(events.types)
-    if tower.time is not None and length:
-        x = x + exact(tower.time, time_features(events.times, events.last, events.had)).float()
-    cells = _begun(tower, events, states, x.new_zeros((rows, 1)))
-    kernels = [_kernel(layer) for layer in blocks(tower)]
-    hidden = _placed(tower, cells)  # of users without an event; others have one at the end, or their vector already
-    for t in range(length):
-        there = (t < events.n)[:, None]
-        below: Tensor | None = None
-        for i, layer in enumerate(blocks(tower)):
-            h, c = cells[i]
-            weights, bias = kernels[i]
-            read = torch.cat([x[:, t] if below is None else below, h], 1)
-            new_h, new_c = gated(torch.addmm(bias, read, weights), c)
-            cells[i] = torch.where(there, new_h, h), torch.where(there, new_c, c)
-            below = layer.block(new_h, below)
-        assert below is not None
-        hidden = torch.where(there, below, hidden)
-    made = torch.stack([torch.stack(pair, 1) for pair in cells], 1).reshape(rows, size(spec))
-    return made, tower.query(hidden, own, events.profile)
+    tower, spec, n = net.user, net.spec, events.n
+    items, layers = events.items.T.contiguous(), blocks(tower)
+    begun = _begun(tower, events, states, inputs.new_zeros((len(n), 1)))
+    cells = [Cell(*weights(tower, i, i > 0 or table is None), h, c) for i, (h, c) in enumerate(begun)]
+    ends = [(h.clone(), c.clone()) for h, c in begun]
+    below = _below(layers, [h for h, _ in begun])
+    clock = time_features(events.times, events.last, events.had) if tower.time is not None and len(items) else None
+    facts, width = facts_of(tower, events.types, clock), spec.dim if table is None else 0
+    last = {m: (n == m).nonzero()[:, 0] for m in set(n.tolist())}  # rows by the number of their events
+    for t in range(max(last, default=0)):
+        y: Tensor | None = None
+        for layer, cell in zip(layers, cells, strict=True):
+            if y is not None:
+                cell.rest.copy_(y)
+                cell.step()
+            else:
+                if table is None:
+                    cell.rest[:, :width].copy_(F.embedding(items[t], inputs))
+                if facts.shape[2]:
+                    cell.rest[:, width:].copy_(facts[t])
+                cell.step(table, items[t])
+            if layer is not layers[-1]:
+                y = layer.block(cell.h, y)
+        done = last.get(t + 1)
+        if done is not None:  # they go on, through padding, which nothing looks at
+            for (h, c), cell in zip(ends, cells, strict=True):
+                h[done], c[done] = cell.h[done], cell.c[done]
+            if below is not None and y is not None:
+                below[done] = y[done]
+    made = torch.stack([torch.stack(pair, 1) for pair in ends], 1).reshape(len(n), size(spec))
+    return made, tower.query(layers[-1].block(ends[-1][0], below), _last(events, inputs), events.profile)
+
+
+def _last(events: Events, inputs: Tensor) -> Tensor:
+    """(B, dim): the vector of each row's last event, 0 without one."""
+    if not events.items.shape[1]:
+        return inputs.new_zeros((len(events.n), inputs.shape[1]))
+    item = events.items.gather(1, (events.n - 1).clamp(min=0)[:, None])[:, 0]
+    return torch.where((events.n > 0)[:, None], F.embedding(item, inputs), 0.0)
 
 
 def _begun(tower: UserTower, events: Events, states: Tensor, like: Tensor) -> list[tuple[Tensor, Tensor]]:
@@ -108,17 +132,10 @@ def _begun(tower: UserTower, events: Events, states: Tensor, like: Tensor) -> li
     return cells
 
 
-def _kernel(layer: Layer) -> tuple[Tensor, Tensor]:
-    """(weights (4 units, width + units), bias): both products of a step as one."""
-    w: dict[str, Tensor] = dict(layer.lstm.named_parameters())
-    both = torch.cat([w["weight_ih_l0"], w["weight_hh_l0"]], 1).T.contiguous()
-    return both, w["bias_ih_l0"] + w["bias_hh_l0"]
-
-
-def _placed(tower: UserTower, cells: list[tuple[Tensor, Tensor]]) -> Tensor:
-    """(B, units): what the layers make of place 0, before any event."""
+def _below(layers: Sequence[Layer], h: Sequence[Tensor]) -> Tensor | None:
+    """(B, units): what the last layer reads at place 0, before any event, of the layers' states; None: it is the
+    first."""
     below: Tensor | None = None
-    for layer, (h, _) in zip(blocks(tower), cells, strict=True):
-        below = layer.block(h, below)
-    assert below is not None
+    for layer, state in zip(layers[:-1], h, strict=False):
+        below = layer.block(state, below)
     return below

@@ -19,7 +19,7 @@ from lstmrec.contracts.errors import DataError
 from lstmrec.contracts.ids import FIRST
 from lstmrec.contracts.kinds import arrow_schema
 from lstmrec.contracts.manifest import Manifest
-from lstmrec.model import rank
+from lstmrec.model import cell, rank
 from lstmrec.model.batch import Catalogue
 from lstmrec.model.net import Net
 from lstmrec.scoring.options import CHUNK, ENCODED, VECTORS
@@ -84,13 +84,15 @@ def _rows(net: Net, columns: dict[str, list[Any]], total: int) -> pa.RecordBatch
 @dataclass(frozen=True)
 class Items:
     """The catalogue of a process, mapped from files: vectors (N, dim), bias (N,), ids (N,) text (rows 0, 1 empty);
-    longest: the largest norm of a vector; inputs (N, dim): what states are fed."""
+    longest: the largest norm of a vector; inputs (N, dim): what states are fed; table (N, 4 units): `cell.table` of the
+    inputs, where it is worth its bytes."""
 
     vectors: torch.Tensor
     bias: torch.Tensor
     ids: pa.Array
     longest: float
     inputs: torch.Tensor
+    table: torch.Tensor | None = None
 
 
 def write(folder: Path, net: Net, root: str, manifest: Manifest) -> None:
@@ -138,6 +140,16 @@ def write(folder: Path, net: Net, root: str, manifest: Manifest) -> None:
             out.write_batch(pa.RecordBatch.from_arrays([column], names=["item_id"]))
 
 
+def write_table(folder: Path, net: Net) -> None:
+    """The table of `Items` beside its other files, where it is worth its bytes."""
+    inputs = opened(folder).inputs
+    if not cell.worth(net.spec, len(inputs)):
+        return
+    out = np.lib.format.open_memmap(folder / "table.npy", "w+", np.float32, (len(inputs), 4 * net.spec.units))
+    cell.table(net.user, inputs, torch.from_numpy(out))
+    out.flush()
+
+
 def _rows_of(root: str, link: Manifest, frozen: bool) -> Iterator[pa.Table]:
     """The rows that a version holds itself, a file at a time."""
     place = files.join(versions.folder(root, tables.ITEM_VECTORS.name, link.version), "data")
@@ -154,9 +166,14 @@ def _once(right: np.ndarray) -> None:
 
 def opened(folder: Path) -> Items:
     """Map the files: the processes of a host share their pages."""
-    # Copy on write: torch wants a writable buffer, and nothing writes to it.
-    matrix, bias = (torch.from_numpy(np.load(folder / f"{name}.npy", mmap_mode="c")) for name in ("items", "bias"))
-    other = folder / "inputs.npy"
-    inputs = torch.from_numpy(np.load(other, mmap_mode="c")) if other.exists() else matrix
+    matrix, bias = _mapped(folder / "items.npy"), _mapped(folder / "bias.npy")
+    assert matrix is not None and bias is not None
+    inputs = _mapped(folder / "inputs.npy")
     ids = pa.ipc.open_file(pa.memory_map(str(folder / "item_ids.arrow"))).get_batch(0).column(0)
-    return Items(matrix, bias, ids, rank.norm(matrix), inputs)
+    return Items(matrix, bias, ids, rank.norm(matrix), matrix if inputs is None else inputs,
+                 _mapped(folder / "table.npy"))  # fmt: skip
+
+
+def _mapped(path: Path) -> torch.Tensor | None:
+    # Copy on write: torch wants a writable buffer, and nothing writes to it.
+    return torch.from_numpy(np.load(path, mmap_mode="c")) if path.exists() else None

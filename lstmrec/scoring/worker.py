@@ -22,9 +22,10 @@ from lstmrec.contracts.errors import DataError
 from lstmrec.contracts.ids import FIRST
 from lstmrec.contracts.kinds import arrow_type
 from lstmrec.contracts.manifest import digest
-from lstmrec.model import memory, rank
-from lstmrec.model.batch import batch_of
+from lstmrec.model import carry, memory, rank
+from lstmrec.model.batch import Batch, batch_of
 from lstmrec.model.build import MODEL, WEIGHTS, build, load
+from lstmrec.model.carry import Events
 from lstmrec.model.net import Net
 from lstmrec.model.spec import NetSpec
 from lstmrec.scoring import items as item_files
@@ -83,7 +84,9 @@ def the_items(root: str, version: str, bundle: str) -> Items:
     name = f"items-{digest([root, version, manifest.fingerprint, bundle])[:32]}"
 
     def make(folder: Path) -> None:  # with the whole net, which only the process that makes the files ever has
-        item_files.write(folder, load(_bundle(root, bundle)), root, manifest)
+        net = load(_bundle(root, bundle))
+        item_files.write(folder, net, root, manifest)
+        item_files.write_table(folder, net)
 
     return item_files.opened(local.once(name, make))
 
@@ -126,21 +129,31 @@ def _lists(batch: pa.RecordBatch, net: Net, items: Items, options: Options) -> p
     why = Reasons.none(batch.num_rows, options.k, options.because[0])
     for parts in packed(classes(column), options.rows):
         at = np.concatenate([p.at for p in parts])
-        made, began = batch_of(*[p.columns for p in parts]), time.perf_counter()
+        made, began = batch_of(*[p.columns for p in parts]).padded(options.rows), time.perf_counter()
         allowed, caps = rules.of(parts[0].segment) if rules else (None, None)
         away = None if hidden is None else shown.pairs(hidden.take(pa.array(at)))
-        best, score = rank.serve(net, made.padded(options.rows), items.vectors, items.bias, options.k, options.block,
-                                 allowed, away, caps, items.longest)  # fmt: skip
+        best, score = rank.serve(net, made, items.vectors, items.bias, options.k, options.block, allowed, away, caps,
+                                 items.longest, user_vectors(net, made, items))  # fmt: skip
         chosen[at], scores[at] = best[: len(at)].numpy(), score[: len(at)].numpy()
-        known[at] = (made.static > 1).any(1).numpy() & net.spec.use_static
+        known[at] = (made.static > 1).any(1).numpy()[: len(at)] & net.spec.use_static
         if options.because[0]:
             between = time.perf_counter()
-            why.put(at, net, made.padded(options.rows), items, best, options)
+            why.put(at, net, made, items, best, options)
             why.seconds[at] = np.array([between - began, time.perf_counter() - between]) / len(at)
     columns = [column["user_id"], _structs(chosen, scores, items.ids), pa.array(known)]
     if not options.because[0]:
         return pa.RecordBatch.from_arrays(columns, schema=SCHEMA)
     return pa.RecordBatch.from_arrays(columns + why.columns(chosen, items.ids), schema=REASONED)
+
+
+@torch.no_grad()
+def user_vectors(net: Net, batch: Batch, items: Items) -> torch.Tensor:
+    """(B, dim): those of `Net.user_vectors`, as carry mode makes them, which is faster (last bits aside)."""
+    if net.spec.attention:
+        return net.user_vectors(batch, items.vectors)
+    table = items.table if items.inputs is items.vectors else None
+    empty = torch.zeros((batch.rows, carry.size(net.spec)))
+    return carry.advance(net, Events.of(batch), items.vectors, empty, table)[1]
 
 
 def _structs(chosen: np.ndarray, scores: np.ndarray, ids: pa.Array) -> pa.ListArray:

@@ -46,7 +46,7 @@ def _advanced(batch: pa.RecordBatch, net: Net, items: Items, options: Options) -
     again = ~column(batch, "query").is_null().to_numpy(zero_copy_only=False)
     events = _events(batch, net).padded(rows)
     kept = padded_rows(matrix(batch, "state", carry.size(spec)), rows)
-    states, query = carry.advance(net, events, items.inputs, kept)
+    states, query = carry.advance(net, events, items.inputs, kept, items.table)
     if again.any():
         given = padded_rows(matrix(batch, "query", spec.dim), rows)
         ranked = padded_rows(torch.from_numpy(again)[:, None], rows)

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from lstmrec.contracts.errors import ConfigError
-from lstmrec.model import carry
+from lstmrec.model import carry, cell
 from lstmrec.model.batch import batch_of
 from lstmrec.model.carry import Events
 from tests.model import worlds
@@ -35,22 +35,27 @@ def events(columns: dict[str, Any], low: np.ndarray, high: np.ndarray) -> Events
 
 
 @pytest.mark.parametrize("name", TOWERS)
-def test_a_history_fed_in_parts_is_the_history_fed_whole(name: str) -> None:
+@pytest.mark.parametrize("given", [True, False])
+def test_a_history_fed_in_parts_is_the_history_fed_whole(name: str, given: bool) -> None:
     net = worlds.net(**TOWERS[name]).eval()
     columns = worlds.columns(rows=7, length=12)
     with torch.no_grad():
         vectors, _ = net.item_vectors(worlds.catalogue())
+    table = None
+    if given:
+        table = torch.empty((len(vectors), 4 * net.spec.units))
+        cell.table(net.user, vectors, table)
     n, rng = columns["n"], np.random.default_rng(5)
     empty = torch.zeros((ROWS, carry.size(net.spec)))
-    states, users = carry.advance(net, events(columns, 0 * n, n), vectors, empty)
+    states, users = carry.advance(net, events(columns, 0 * n, n), vectors, empty, table)
     want = net.user_vectors(batch_of(columns), vectors)
     torch.testing.assert_close(users[:7], want, atol=1e-5, rtol=1e-5)
     for _ in range(5):
         cut = rng.integers(0, n + 1)
         again = np.minimum(cut + rng.integers(1, 4, len(n)), n)
-        kept, _ = carry.advance(net, events(columns, 0 * n, cut), vectors, empty)
-        kept, _ = carry.advance(net, events(columns, cut, again), vectors, kept)
-        kept, mine = carry.advance(net, events(columns, again, n), vectors, kept)
+        kept, _ = carry.advance(net, events(columns, 0 * n, cut), vectors, empty, table)
+        kept, _ = carry.advance(net, events(columns, cut, again), vectors, kept, table)
+        kept, mine = carry.advance(net, events(columns, again, n), vectors, kept, table)
         assert torch.equal(kept[:7], states[:7])
         fed = torch.from_numpy(again < n)
         assert torch.equal(mine[:7][fed], users[:7][fed])

@@ -14,6 +14,7 @@ from lstmrec.contracts import tables
 from lstmrec.contracts.errors import DataError
 from lstmrec.contracts.kinds import arrow_schema
 from lstmrec.contracts.manifest import Manifest
+from lstmrec.model import cell
 from lstmrec.scoring import items
 from lstmrec.scoring.options import CHUNK
 from tests.model import worlds
@@ -126,6 +127,27 @@ def test_of_a_chain_the_newest_rows_count(tmp_path: Path) -> None:
         written(
             dataclasses.replace(day("d4", ["d3"], []), rows_out=30, facts=base.facts | {"chain": [base.version, "d1"]})
         )
+
+
+@pytest.mark.parametrize("frozen", [False, True])
+def test_the_table_is_of_what_states_are_fed(tmp_path: Path, frozen: bool) -> None:
+    net, rows = worlds.net(**{**worlds.RICH, "units": 8}).eval(), bundles.encoded(30)
+    bundles.seal_bundle(tmp_path, net)
+    made = bundles.seal_vectors(tmp_path, rows, files=3)
+    if frozen:
+        told = [{"item": 9, "item_id": rows[7]["item_id"], "vector": [3.0] * 8, "bias": 1.0, "input": [0.5] * 8}]
+        facts = made.facts | {"frozen": 1, "chain": [made.version]}
+        made = bundles.seal(tmp_path, tables.ITEM_VECTORS, told, "d1", facts=facts, rows_out=28)
+    folder = tmp_path / "out"
+    folder.mkdir()
+    items.write(folder, net, str(tmp_path), made)
+    assert items.opened(folder).table is None
+    items.write_table(folder, net)
+    found = items.opened(folder)
+    assert (found.inputs[9].tolist() == [0.5] * 8) == frozen
+    want = torch.empty((30, 32))
+    cell.table(net.user, found.inputs, want)
+    assert found.table is not None and torch.equal(found.table, want)
 
 
 def test_an_item_twice_is_refused(tmp_path: Path) -> None:

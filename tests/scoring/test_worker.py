@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import dataclasses
 import subprocess
 import sys
 from pathlib import Path
@@ -37,8 +38,9 @@ def root_of(tmp_path: Path, n_items: int = 30, **change: Any) -> tuple[Path, Any
 
 
 @pytest.mark.parametrize("history", ["filter", "learn", "ignore"])
-def test_lists_equal_a_float64_argsort(tmp_path: Path, history: str) -> None:
-    root, net, encoded = root_of(tmp_path, history=history)
+@pytest.mark.parametrize("units", [8, 12])  # with a table of the items' part of the gates, and without
+def test_lists_equal_a_float64_argsort(tmp_path: Path, history: str, units: int) -> None:
+    root, net, encoded = root_of(tmp_path, history=history, units=units)
     rows = bundles.sequences()
     got = bundles.listed(rows, bundles.options(root, k=7, block=11))
     vectors, bias = (torch.from_numpy(a.copy()) for a in bundles.matrix(net, encoded))
@@ -53,8 +55,9 @@ def test_lists_equal_a_float64_argsort(tmp_path: Path, history: str) -> None:
 
 
 @pytest.mark.parametrize("history", ["filter", "learn"])
-def test_batches_and_padding_do_not_change_a_list(tmp_path: Path, history: str) -> None:
-    root, _, _ = root_of(tmp_path, history=history)
+@pytest.mark.parametrize("units", [8, 12])
+def test_batches_and_padding_do_not_change_a_list(tmp_path: Path, history: str, units: int) -> None:
+    root, _, _ = root_of(tmp_path, history=history, units=units)
     rows = bundles.sequences()
     whole = bundles.listed(rows, bundles.options(root))
     for size, padded, block in ((1, 4, 16384), (3, 4, 7), (100, 2, 16384), (7, 64, 16384)):
@@ -69,6 +72,19 @@ def test_batches_and_padding_do_not_change_a_list(tmp_path: Path, history: str) 
     assert {u: [x["item_id"] for x in r["items"]] for u, r in backwards.items()} == {
         u: [x["item_id"] for x in r["items"]] for u, r in whole.items()
     }
+
+
+@pytest.mark.parametrize("change", [{"units": 8}, {"units": 12}, {"attention": True}])
+def test_user_vectors_are_those_of_the_net(tmp_path: Path, change: dict[str, Any]) -> None:
+    root, net, _ = root_of(tmp_path, **change)
+    items = worker.the_items(str(root), bundles.VERSION, bundles.VERSION)
+    assert (items.table is not None) == (change == {"units": 8})
+    batch = worlds.batch(rows=9, length=14)
+    got = worker.user_vectors(net, batch, items)
+    torch.testing.assert_close(got, net.user_vectors(batch, items.vectors), atol=1e-5, rtol=1e-5)
+    # What states are fed may be what an item was: windows are of the items as they are, and the table is not of them.
+    other = dataclasses.replace(items, inputs=items.inputs + 1, table=None if items.table is None else items.table + 1)
+    assert torch.allclose(worker.user_vectors(net, batch, other), got, atol=1e-5)
 
 
 def test_known_needs_a_demographic_that_the_net_looks_at(tmp_path: Path) -> None:

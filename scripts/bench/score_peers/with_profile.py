@@ -30,7 +30,7 @@ from lstmrec.scoring.options import COLUMNS, Options
 
 #: Part -> functions whose time, with all they call, is in it; earlier parts are taken out of later ones.
 PARTS = {
-    "lstm": ("lstm",), "gemm": ("addmm",), "top_k": ("search",), "exact_order": ("_best", "_merged"),
+    "lstm": ("advance",), "gemm": ("addmm",), "top_k": ("search",), "exact_order": ("_best", "_merged"),
     "seen": ("_history",), "rest_of_the_net": ("user_vectors",), "arrow": ("_lists",),
 }  # fmt: skip
 INSIDE = {"top_k": ("gemm",), "exact_order": ("top_k", "gemm"), "rest_of_the_net": ("lstm",),
