@@ -67,8 +67,8 @@ def filled(spark: SparkSession, conf: Config, t: Ticket, d: Desk, again: bool) -
     options = Options(conf.root, bundle.version, vectors.version, s.k, s.batch, s.block, rules.place, rules.most,
                       because=(s.because.events, s.because.within) if s.because else (0, 0))  # fmt: skip
     kept, hides = partial(buckets.kept, spark, buckets.folder(t), s.buckets), s.filters.hides(conf.sequence.history)
-    carry = None if s.mode == "windows" else chain.states(
-        spark, t, conf, words, vectors, d.materialise, bundle=bundle.fingerprint, hides=hides == "history")  # fmt: skip
+    like = dict(bundle=bundle.fingerprint, reading=udf.reading(options, vectors.rows_out), hides=hides == "history")
+    carry = None if s.mode == "windows" else chain.states(spark, t, conf, words, vectors, d.materialise, **like)
     if carry is None:
         users, known = d.materialise(roles.users(split, people, s.roles), "users"), None
     else:

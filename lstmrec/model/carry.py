@@ -16,7 +16,7 @@ from torch.nn import functional as F
 
 from lstmrec.contracts.errors import ConfigError
 from lstmrec.model.batch import Batch
-from lstmrec.model.cell import Cell, facts_of, weights
+from lstmrec.model.cell import ROWS, Cell, types_of, weights
 from lstmrec.model.net import Net
 from lstmrec.model.spec import NetSpec
 from lstmrec.model.user import Layer, UserTower, blocks, time_features
@@ -79,16 +79,22 @@ def advance(
     table (N, 4 units): `cell.table` of the inputs, where there is one, which is faster.
     The user vector is that of `Net.user_vectors` over the whole history (its last bits aside).
     """
-    tower, spec, n = net.user, net.spec, events.n
-    items, layers = events.items.T.contiguous(), blocks(tower)
-    begun = _begun(tower, events, states, inputs.new_zeros((len(n), 1)))
+    rows = len(events.n)
+    if over := -rows % ROWS:
+        states = F.pad(states, (0, 0, 0, over))
+        made, users = advance(net, events.padded(rows + over), inputs, states, table)
+        return made[:rows], users[:rows]
+    tower, n = net.user, events.n
+    items, types, layers = events.items.T.contiguous(), events.types.T.contiguous(), blocks(tower)
+    begun = _begun(tower, events, states, inputs.new_zeros((rows, 1)))
     cells = [Cell(*weights(tower, i, i > 0 or table is None), h, c) for i, (h, c) in enumerate(begun)]
     ends = [(h.clone(), c.clone()) for h, c in begun]
     below = _below(layers, [h for h, _ in begun])
+    width = inputs.shape[1] if table is None else 0
     clock = time_features(events.times, events.last, events.had) if tower.time is not None and len(items) else None
-    facts, width = facts_of(tower, events.types, clock), spec.dim if table is None else 0
-    last = {m: (n == m).nonzero()[:, 0] for m in set(n.tolist())}  # rows by the number of their events
-    for t in range(max(last, default=0)):
+    typed = None if tower.types is None else types_of(tower, table is None)
+    ending = {m: (n == m).nonzero()[:, 0] for m in set(n.tolist())}  # rows by the number of their events
+    for t in range(max(ending, default=0)):
         y: Tensor | None = None
         for layer, cell in zip(layers, cells, strict=True):
             if y is not None:
@@ -97,18 +103,19 @@ def advance(
             else:
                 if table is None:
                     cell.rest[:, :width].copy_(F.embedding(items[t], inputs))
-                if facts.shape[2]:
-                    cell.rest[:, width:].copy_(facts[t])
-                cell.step(table, items[t])
+                if clock is not None:
+                    cell.rest[:, width:].copy_(clock[:, t])
+                both = ((table, items[t]), (typed, types[t]))
+                cell.step(*((one, place) for one, place in both if one is not None))
             if layer is not layers[-1]:
                 y = layer.block(cell.h, y)
-        done = last.get(t + 1)
+        done = ending.get(t + 1)
         if done is not None:  # they go on, through padding, which nothing looks at
             for (h, c), cell in zip(ends, cells, strict=True):
                 h[done], c[done] = cell.h[done], cell.c[done]
             if below is not None and y is not None:
                 below[done] = y[done]
-    made = torch.stack([torch.stack(pair, 1) for pair in ends], 1).reshape(len(n), size(spec))
+    made = torch.stack([torch.stack(pair, 1) for pair in ends], 1).reshape(rows, size(net.spec))
     return made, tower.query(layers[-1].block(ends[-1][0], below), _last(events, inputs), events.profile)
 
 

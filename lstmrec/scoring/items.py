@@ -22,7 +22,7 @@ from lstmrec.contracts.manifest import Manifest
 from lstmrec.model import cell, rank
 from lstmrec.model.batch import Catalogue
 from lstmrec.model.net import Net
-from lstmrec.scoring.options import CHUNK, ENCODED, VECTORS
+from lstmrec.scoring.options import CHUNK, ENCODED, VECTORS, tabled
 
 #: What the item tower makes: the first columns of ITEM_VECTORS.
 SCHEMA = pa.schema([arrow_schema(tables.ITEM_VECTORS).field(name) for name in VECTORS])
@@ -143,7 +143,7 @@ def write(folder: Path, net: Net, root: str, manifest: Manifest) -> None:
 def write_table(folder: Path, net: Net) -> None:
     """The table of `Items` beside its other files, where it is worth its bytes."""
     inputs = opened(folder).inputs
-    if not cell.worth(net.spec, len(inputs)):
+    if not tabled(net.spec.to_dict(), len(inputs)):
         return
     out = np.lib.format.open_memmap(folder / "table.npy", "w+", np.float32, (len(inputs), 4 * net.spec.units))
     cell.table(net.user, inputs, torch.from_numpy(out))

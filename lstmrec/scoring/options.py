@@ -57,6 +57,19 @@ def looked_at(switches: Mapping[str, Any]) -> list[str]:
     return [name for name in COLUMNS if needs.get(name, True)]
 
 
+#: Moves with the code that reads events: states and tables of another number have other last bits.
+READING = 1
+_TABLE_BYTES = 512 << 20  # what a host's page cache has for a table beside the matrix and the executors
+
+
+def tabled(switches: Mapping[str, Any], items: int) -> bool:
+    """Whether a net of these switches (its model.json) reads events with a table (`model.cell.table`) of so many items:
+    the input's product is at least half of a step's, and the table is small enough to stay in memory. A net with
+    attention is read in another way."""
+    narrow = switches["units"] <= switches["dim"] and not switches["attention"]
+    return bool(narrow and items * 4 * switches["units"] * 4 <= _TABLE_BYTES)
+
+
 LISTS_DDL = "user_id string, items array<struct<item_id:string,score:float,rank:int>>, known boolean"
 _REASONS = "array<array<struct<item_id:string,influence:float>>>"
 #: Lists with their reasons (aligned with items), and the seconds of a core that list and reasons took.

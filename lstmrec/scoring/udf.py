@@ -11,6 +11,7 @@ from pyspark.sql import functions as F
 
 from lstmrec import files, versions
 from lstmrec.contracts import tables
+from lstmrec.contracts.ids import FIRST
 from lstmrec.scoring.options import (
     ADVANCED_DDL,
     CHUNK,
@@ -19,11 +20,13 @@ from lstmrec.scoring.options import (
     HIDDEN,
     LISTS_DDL,
     MERGED_DDL,
+    READING,
     REASONED_DDL,
     SEGMENT,
     VECTORS_DDL,
     Options,
     looked_at,
+    tabled,
 )
 
 
@@ -94,6 +97,11 @@ def switches(options: Options) -> dict[str, Any]:
     model = files.join(versions.folder(options.root, tables.BUNDLE.name, options.bundle), "model.json")
     found: dict[str, Any] = json.loads(files.read_text(model))
     return found
+
+
+def reading(options: Options, items: int) -> str:
+    """How users are read with a catalogue of so many items: states that were read otherwise have other last bits."""
+    return f"{READING}{' by a table' if tabled(switches(options), items + FIRST) else ''}"
 
 
 def _asked(frame: DataFrame) -> list[str]:

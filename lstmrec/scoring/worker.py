@@ -31,7 +31,7 @@ from lstmrec.model.spec import NetSpec
 from lstmrec.scoring import items as item_files
 from lstmrec.scoring import local, shown
 from lstmrec.scoring.items import Items
-from lstmrec.scoring.options import COLUMNS, HIDDEN, SEGMENT, Options
+from lstmrec.scoring.options import COLUMNS, HIDDEN, READING, SEGMENT, Options
 from lstmrec.scoring.worker_reasons import FIELDS, Reasons
 
 _ITEMS = arrow_type(tables.RECOMMENDATIONS.column("items").kind)
@@ -81,7 +81,7 @@ def _bundle(root: str, version: str) -> str:
 def the_items(root: str, version: str, bundle: str) -> Items:
     """The item matrix, mapped; its files are made once a host."""
     manifest = versions.load(root, tables.ITEM_VECTORS, version)
-    name = f"items-{digest([root, version, manifest.fingerprint, bundle])[:32]}"
+    name = f"items-{digest([root, version, manifest.fingerprint, bundle, READING])[:32]}"
 
     def make(folder: Path) -> None:  # with the whole net, which only the process that makes the files ever has
         net = load(_bundle(root, bundle))

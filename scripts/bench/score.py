@@ -173,8 +173,8 @@ def numbers(text: str) -> list[int]:
 def arguments(argv: Sequence[str] | None = None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--users", type=int, default=200_000)
-    parser.add_argument("--update-users", type=int, default=600_000, help="of the update, which in part costs the same "
-                        "for any number; 0: leave it out")  # fmt: skip
+    parser.add_argument("--update-users", type=int, default=1_000_000, help="of the update, which in part costs the "
+                        "same for any number; 0: leave it out")  # fmt: skip
     parser.add_argument("--items", type=numbers, default=[SMALL, LARGE, 1_000_000])
     parser.add_argument("--history", type=numbers, default=[50, 200])
     parser.add_argument("--k", type=numbers, default=[10, 100])
