@@ -100,6 +100,15 @@ def config(root: Path, log: Path, day: int, **more: Any) -> Config:
     })  # fmt: skip
 
 
+def by_time(spark: SparkSession, log: Path) -> None:
+    """The log as logs lie: in the order that it was written in."""
+    plain = log / "as-made"
+    (log / "events").rename(plain)
+    rows = spark.read.parquet(str(plain))
+    rows.repartitionByRange(8, "ts").sortWithinPartitions("ts").write.parquet(str(log / "events"))
+    shutil.rmtree(plain)
+
+
 def hand_out(spark: SparkSession, later: Path, log: Path, day: int, args: argparse.Namespace) -> int:
     """Add the events of a day to the log: how many users they are of."""
     rows = spark.read.parquet(str(later / "events"))
@@ -179,6 +188,7 @@ def measured(spark: SparkSession, args: argparse.Namespace) -> Figures:
     users, items = max(20, args.events // 50), max(1_000, args.events // 400)
     for place, seed in ((log, 1), (later, 2)):
         make(spark, World(args.events, users, items, BASE, seed, False), str(place), 2)
+    by_time(spark, log)
     first = config(root, log, 0)
     print(f"first run: {walked(spark, first, flows.JOBS[:7], tally, published=False)}", file=sys.stderr, flush=True)
     days = []

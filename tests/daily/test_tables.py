@@ -13,6 +13,7 @@ import pytest
 
 from lstmrec import files, rows, versions
 from lstmrec.config.run import Config
+from lstmrec.config.split import instant_us
 from lstmrec.contracts import tables
 from lstmrec.contracts.errors import DataError
 from lstmrec.store import door
@@ -41,6 +42,10 @@ def walk(spark: Any, conf: Config, *jobs: str) -> list[str]:
 
 def made(root: Path | str, name: str) -> Any:
     return versions.current(str(root), tables.table(name))
+
+
+def links_of(root: str, m: Any) -> list[Any]:
+    return [*(versions.load(root, tables.table(m.table), v) for v in m.facts["chain"]), m]
 
 
 def bundle(root: str) -> None:
@@ -119,6 +124,19 @@ def test_a_chain_is_read_alike_with_and_without_spark(spark: Any, two: Any) -> N
     user = sorted(moved)[0]
     mine = rows.select(root, made(root, "split"), columns, ds.field("user_id") == user)
     assert sorted(r["index"] for r in mine) == list(range(len(mine))) and len(mine) > 0
+
+
+def test_rows_of_late_are_looked_for_where_they_may_lie(spark: Any, two: Any) -> None:
+    root = str(two[0])
+    events = made(root, "events")
+    until = {m.version: instant_us(m.as_of) for m in links_of(root, events)}
+    every = read(spark, root, tables.EVENTS).select("user_id", "row_hash", "time").collect()
+    for us in {*until.values(), min(until.values()) - 1}:
+        found = links.lately(spark, root, tables.EVENTS, events, lambda m: until[m.version], us)
+        later = sorted(tuple(r) for r in every if r["time"] > us)
+        assert later == sorted(tuple(r) for r in found.where(f"time > {us}").select(*every[0].__fields__).collect())
+        looked = {path.split("/events/")[1].split("/")[0] for path in found.inputFiles()}
+        assert looked == {v for v, at in until.items() if at > us}, us
 
 
 def test_prune_keeps_what_days_are_made_of(two: Any) -> None:

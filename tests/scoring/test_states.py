@@ -108,15 +108,17 @@ def test_items_that_tie_and_change_places_do_so_in_every_list(
 
 @pytest.mark.slow
 @pytest.mark.timeout(7200)
-def test_fifty_days(spark: Any, tmp_path: Path) -> None:
+def test_fifty_days(spark: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     shop, done = Shop(2), Counter[str]()
     kept, whole = tmp_path / "kept", tmp_path / "whole"
     for day in range(51):
+        # Most days a few items are a quarter of this catalogue: on three of four what moved is merged all the same.
+        monkeypatch.setattr(states, "_MANY", 1.0 if day % 4 else 0.25)
         for root, mode in ((kept, "update"), (whole, "carry")):
             shop.write(root, chained=mode == "update" and day % 9 > 0)
-            score.run(spark, shop.config(root, mode=mode))
+            score.run(spark, shop.config(root, mode=mode, margin=1))  # which is soon spent
         assert lists(spark, kept) == lists(spark, whole), f"day {day}"
         done.update(versions.current(str(kept), tables.USER_STATES).facts["users"])
         shop.tomorrow()
         shop.backwards = day % 7 == 5
-    assert min(done[what] for what in ("same", "on", "whole", "kept", "moved", "spent")) > 0
+    assert min(done[what] for what in ("same", "on", "whole", "kept", "moved", "spent", "again")) > 0, done

@@ -22,7 +22,7 @@ from lstmrec.contracts import tables
 from lstmrec.contracts.errors import DataError
 from lstmrec.contracts.manifest import Manifest, digest
 from lstmrec.contracts.units import DAY_US
-from lstmrec.frames import core, in_order, verdicts
+from lstmrec.frames import clean, core, in_order, verdicts
 from lstmrec.store import collect, quarantine, sourced
 from lstmrec.store.commit import Ticket, commit
 from lstmrec.store.daily import fitted, links
@@ -121,8 +121,9 @@ def extend(spark: SparkSession, conf: Config, t: Ticket, d: Desk, last: Yesterda
             F.count_if(F.col("time") <= _until(conf)).alias("settled")))  # fmt: skip
         read = int(counted["read"]) - left_out
         alone = sourced.alone(gone.without(looked), conf, items, users)
-        there = read_version(spark, conf.root, tables.EVENTS, last.events).where(f"time > {back}")
-        looked = d.materialise(_told_apart(alone, there), "alone")
+        there = links.lately(spark, conf.root, tables.EVENTS, last.events,
+                             lambda m: clean.latest_us(c, instant_us(m.as_of)), back)  # fmt: skip
+        looked = d.materialise(_told_apart(alone, there.where(f"time > {back}")), "alone")
     judged, new = looked.where(near), looked.where("NOT _same").drop("_same")
     who = d.materialise(new.where(near).where("reject_reason IS NULL").select("user_id").distinct(), "who")
     before = d.materialise(links.had(spark, conf.root, tables.EVENTS, last.events, who), "before")

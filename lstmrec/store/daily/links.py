@@ -49,6 +49,17 @@ def since(spark: SparkSession, root: str, contract: Table, now: Manifest, then: 
     return read_version(spark, root, contract, Manifest(**{**vars(newest), "facts": {"chain": later[:-1]}}))
 
 
+def lately(spark: SparkSession, root: str, contract: Table, now: Manifest, until: Callable[[Manifest], int], us: int
+           ) -> DataFrame:  # fmt: skip
+    """Rows of `now`, among them all that are later than an instant: those of the versions it goes on from that may hold
+    such rows. until: the instant (microseconds) that no row of a version is later than; it rises along a chain."""
+    links = [*(versions.load(root, contract, v) for v in now.facts.get("chain", ())), now]
+    late = [m.version for m in links if until(m) > us]
+    if not late:
+        return spark.createDataFrame([], contract.ddl)
+    return read_version(spark, root, contract, Manifest(**{**vars(now), "facts": {"chain": late[:-1]}}))
+
+
 def had(spark: SparkSession, root: str, contract: Table, last: Manifest, users: DataFrame) -> DataFrame:
     """All rows that `users` have in version `last`: a search of the whole table, to be made once."""
     key = contract.grows
