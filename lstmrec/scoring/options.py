@@ -92,3 +92,4 @@ ADVANCED_DDL = ("user_id string, events int, last bigint, fed bigint, static big
 #: What becomes of a list when the catalogue moves: it is as it was, it has moved, or too little is left of it.
 KEPT, MOVED, SPENT = "kept", "moved", "spent"
 MERGED_DDL = f"user_id string, {_DEEP}, became string"
+MOVABLE_DDL = "user_id string"

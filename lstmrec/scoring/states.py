@@ -156,12 +156,19 @@ class States:
             return [self._again(name, own, history, users)]
         items, left = [r for r in turned if r["item"] is not None], [r["item_id"] for r in turned if r["item"] is None]
         gone, new = ([int(r["item"]) for r in items if r[what]] for what in ("gone", "new"))
+        told[KEPT] = users
+        may = self.materialise(udf.movable(own, self.options, gone, new, left), f"{name}-movable")
+        (found,) = self.rows(may.agg(F.count(F.lit(1)).alias("n")))
+        if not found["n"]:
+            return []
         lists = own.select("user_id", "query", "items", "complete")
+        if users > _FEW * found["n"]:
+            lists = lists.join(F.broadcast(may), "user_id", "left_semi")
         back = [int(r["item"]) for r in items if r["new"] and r["old"]]  # only these may be in somebody's history
         if back:
             lists = self._hiding(lists, history.join(F.broadcast(self._ids(back)), "item_id", "left_semi"))
         lists = roles.beside(lists, self.whom)
-        merged = self.materialise(udf.merged(lists, self.options, gone, new, left), f"{name}-merged")
+        merged = self.materialise(udf.merged(lists, self.options, gone, new), f"{name}-merged")
         told |= self._counted(merged, "became")
         told[KEPT] = users - told.get(MOVED, 0) - told.get(SPENT, 0)
         parts, few = [], users > _FEW * (users - told[KEPT])

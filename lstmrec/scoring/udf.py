@@ -20,6 +20,7 @@ from lstmrec.scoring.options import (
     HIDDEN,
     LISTS_DDL,
     MERGED_DDL,
+    MOVABLE_DDL,
     READING,
     REASONED_DDL,
     SEGMENT,
@@ -70,19 +71,35 @@ def advanced(fed: DataFrame, options: Options) -> DataFrame:
     return fed.select(*FED, *_asked(fed)).mapInArrow(body, ADVANCED_DDL)
 
 
-def merged(lists: DataFrame, options: Options, gone: Sequence[int], new: Sequence[int], left: Sequence[str]
-           ) -> DataFrame:  # fmt: skip
+def movable(own: DataFrame, options: Options, gone: Sequence[int], new: Sequence[int], left: Sequence[str]
+            ) -> DataFrame:  # fmt: skip
+    """USER_STATES rows of users without new events -> user_id of those whose lists may change: few, for whom lists do
+    not travel to Python. gone, new: see `merged`; left: ids of items that are in no catalogue any more."""
+
+    def body(batches: Iterator[Any]) -> Iterator[Any]:
+        from lstmrec.scoring import worker_merged
+
+        return worker_merged.movable(batches, options, gone, new, left)
+
+    many = F.size("items")
+    last = F.get("items", many - 1)["score"]
+    ids = [F.col("items.item_id").alias("ids")] if len(gone) or len(left) else []
+    return own.select("user_id", "query", "complete", many.alias("many"), last.alias("last"), *ids).mapInArrow(
+        body, MOVABLE_DDL
+    )
+
+
+def merged(lists: DataFrame, options: Options, gone: Sequence[int], new: Sequence[int]) -> DataFrame:
     """user_id, query, items, complete of users without new events -> user_id, items, complete, became (MOVED or
     SPENT) of those whose lists do not stay as they are.
 
-    gone, new: indexes of items whose old places do not count, and of items that are to be put in theirs; left: ids of
-    items that are in no catalogue any more.
+    gone, new: indexes of items whose old places do not count, and of items that are to be put in theirs.
     """
 
     def body(batches: Iterator[Any]) -> Iterator[Any]:
         from lstmrec.scoring import worker_merged
 
-        return worker_merged.merged(batches, options, gone, new, left)
+        return worker_merged.merged(batches, options, gone, new)
 
     return lists.select("user_id", "query", "items", "complete", *_asked(lists)).mapInArrow(body, MERGED_DDL)
 

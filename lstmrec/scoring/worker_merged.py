@@ -19,25 +19,36 @@ from lstmrec.scoring.worker import the_items
 from lstmrec.scoring.worker_states import DEEP, by_segment, column, filters, matrix, padded_rows, structs
 
 MERGED = pa.schema([("user_id", pa.string()), ("items", DEEP), ("complete", pa.bool_()), ("became", pa.string())])
+MOVABLE = pa.schema([("user_id", pa.string())])
 
 
 @torch.no_grad()
-def merged(batches: Iterator[pa.RecordBatch], options: Options, gone: Sequence[int], new: Sequence[int],
-           left: Sequence[str]) -> Iterator[pa.RecordBatch]:  # fmt: skip
-    """The body of a mapInArrow over user_id, query, items, complete (with segment and hidden, where there are any) of
-    users without new events: rows of MERGED, their lists without the items of index `gone` and those of the ids `left`
-    (which are in no catalogue any more), and with the best of `new`, where that changes a list. An item that changed is
-    both gone and new."""
+def movable(batches: Iterator[pa.RecordBatch], options: Options, gone: Sequence[int], new: Sequence[int],
+            left: Sequence[str]) -> Iterator[pa.RecordBatch]:  # fmt: skip
+    """The body of a mapInArrow over user_id, query, complete, many (items of the list), last (the last one's score) and
+    ids (of the list; only where some are gone or left) of users without new events: MOVABLE, those whose lists `merged`
+    is to be asked about. All others stay as they are."""
     items = the_items(options.root, options.items, options.bundle)
-    live = np.ones(len(items.bias), bool)
-    live[np.asarray(gone, np.int64)] = False
     lost = pa.array([*items.ids.take(pa.array(gone, pa.int64())).to_pylist(), *left], pa.string())
-    fresh = torch.tensor(sorted(new), dtype=torch.int64)
-    some = Some(fresh, torch.cat([torch.zeros((FIRST, items.vectors.shape[1])), items.vectors[fresh]]),
-                torch.cat([torch.zeros(FIRST), items.bias[fresh]]))  # fmt: skip
+    some = _some(items, new)
     for batch in batches:
-        batch = batch.take(pa.array(np.flatnonzero(_may_move(batch, lost, some, options))))
-        if not batch.num_rows:  # as it is with most of them
+        may = np.flatnonzero(_may_move(batch, lost, some, options))
+        if len(may):
+            yield pa.RecordBatch.from_arrays([column(batch, "user_id").take(pa.array(may))], schema=MOVABLE)
+
+
+@torch.no_grad()
+def merged(batches: Iterator[pa.RecordBatch], options: Options, gone: Sequence[int], new: Sequence[int]
+           ) -> Iterator[pa.RecordBatch]:  # fmt: skip
+    """The body of a mapInArrow over user_id, query, items, complete (with segment and hidden, where there are any) of
+    users without new events: rows of MERGED, their lists without the items of index `gone` and those that are in no
+    catalogue any more, and with the best of `new`, where that changes a list. An item that changed is both gone and
+    new."""
+    items = the_items(options.root, options.items, options.bundle)
+    live, some = np.ones(len(items.bias), bool), _some(items, new)
+    live[np.asarray(gone, np.int64)] = False
+    for batch in batches:
+        if not batch.num_rows:
             continue
         for part in by_segment(_indexed(batch, items.ids)):
             for low in range(0, part.num_rows, options.rows):
@@ -67,19 +78,25 @@ class Some:
         return row[mine], at[mine] + FIRST
 
 
+def _some(items: Items, new: Sequence[int]) -> Some:
+    fresh = torch.tensor(sorted(new), dtype=torch.int64)
+    return Some(fresh, torch.cat([torch.zeros((FIRST, items.vectors.shape[1])), items.vectors[fresh]]),
+                torch.cat([torch.zeros(FIRST), items.bias[fresh]]))  # fmt: skip
+
+
 def _may_move(batch: pa.RecordBatch, lost: pa.Array, some: Some, options: Options) -> np.ndarray:
     """(B,) bool: whose lists may change. All but a few do not: nothing of them is `lost` (ids), and no new item's fp32
     score, as far as it may be off, comes up to their last one's. What may be shown to whom is not looked at: less
     would."""
-    lists = column(batch, "items")
-    sizes, flat = lists.value_lengths().to_numpy(zero_copy_only=False), lists.flatten()
-    may: np.ndarray = column(batch, "complete").to_numpy(zero_copy_only=False) | (sizes < max(options.least, 1))
+    many = column(batch, "many").to_numpy(zero_copy_only=False)
+    may: np.ndarray = column(batch, "complete").to_numpy(zero_copy_only=False) | (many < max(options.least, 1))
     if len(lost):
-        away = pc.is_in(flat.field("item_id"), value_set=lost).to_numpy(zero_copy_only=False)
-        may |= np.bincount(np.repeat(np.arange(batch.num_rows), sizes), away, batch.num_rows) > 0
+        lists = column(batch, "ids")
+        away = pc.is_in(lists.flatten(), value_set=lost).to_numpy(zero_copy_only=False)
+        row = np.repeat(np.arange(batch.num_rows), lists.value_lengths().to_numpy(zero_copy_only=False))
+        may |= np.bincount(row, away, batch.num_rows) > 0
     if len(some.index):
-        last = np.full(batch.num_rows, -np.inf)
-        last[sizes > 0] = flat.field("score").to_numpy(zero_copy_only=False)[sizes.cumsum()[sizes > 0] - 1]
+        last = column(batch, "last").fill_null(-np.inf).to_numpy(zero_copy_only=False)
         query = matrix(batch, "query", some.vectors.shape[1])
         for low in range(0, batch.num_rows, options.rows):
             best = rank.at_most(query[low : low + options.rows], some.vectors[FIRST:], some.bias[FIRST:], some.longest)

@@ -28,6 +28,17 @@ def cache(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("LSTMREC_CACHE", str(root / "cache"))
 
 
+#: What `udf.movable` makes of a row.
+SHORT = pa.schema([("user_id", pa.string()), ("query", pa.list_(pa.float32())), ("complete", pa.bool_()),
+                   ("many", pa.int32()), ("last", pa.float64()), ("ids", pa.list_(pa.string()))])  # fmt: skip
+
+
+def told(row: dict[str, Any], lost: bool) -> dict[str, Any]:
+    items = row["items"]
+    return {**row, "many": len(items), "last": items[-1]["score"] if items else None,
+            "ids": [i["item_id"] for i in items] if lost else None}  # fmt: skip
+
+
 def merged(root: Path, lists: dict[str, list[tuple[str, float]]], gone: list[int], new: list[int],
            complete: bool = False, size: int = 3, left: tuple[str, ...] = ()) -> dict[str, Any]:  # fmt: skip
     """user -> (what became, item ids, complete) of lists of 4 that need 2; every user vector is all ones."""
@@ -38,7 +49,11 @@ def merged(root: Path, lists: dict[str, list[tuple[str, float]]], gone: list[int
                         ("complete", pa.bool_())])  # fmt: skip
     batches = [pa.RecordBatch.from_pylist(rows[i : i + size], schema=schema) for i in range(0, len(rows), size)]
     options = bundles.options(root, k=4, least=2)
-    out = [r for b in worker_merged.merged(iter(batches), options, gone, new, left) for r in b.to_pylist()]
+    short = [pa.RecordBatch.from_pylist([told(r, bool(gone or left)) for r in b.to_pylist()], schema=SHORT)
+             for b in batches]  # fmt: skip
+    may = {r["user_id"] for b in worker_merged.movable(iter(short), options, gone, new, left) for r in b.to_pylist()}
+    some = [b.filter(pa.array([u in may for u in b["user_id"].to_pylist()])) for b in batches]
+    out = [r for b in worker_merged.merged(iter(some), options, gone, new) for r in b.to_pylist()]
     return {r["user_id"]: (r["became"], [i["item_id"] for i in r["items"]], r["complete"]) for r in out}
 
 
