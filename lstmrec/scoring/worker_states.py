@@ -115,7 +115,7 @@ def _padded(lists: Any, width: int) -> np.ndarray:
 
 
 def matrix(batch: pa.RecordBatch, name: str, width: int, dtype: Any = np.float32) -> torch.Tensor:
-    """(B, width) of lists that are `width` long, or absent (zeros). DataError D704 for another length."""
+    """(B, width) of lists that are `width` long, or absent (zeros). DataError D707 for another length."""
     out: np.ndarray = np.zeros((batch.num_rows, width), dtype)
     if width and name in batch.schema.names:
         sizes = _sizes(batch, name)
