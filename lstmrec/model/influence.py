@@ -104,10 +104,7 @@ class Shorter:
         if net.spec.attention:  # it looks at every state, so there is none to go on from
             return
         start = (batch.n - self.width - 1).clamp(min=0)
-        none = torch.zeros_like(batch.n)
-        high = int(start.max()) if len(start) else 0
-        head = Events(batch.items[:, :high], batch.types[:, :high], batch.times[:, :high], start, none, none > 0,
-                      batch.static, batch.profile)  # fmt: skip
+        head = replace(Events.of(batch), n=start)
         empty = vectors.new_zeros((batch.rows, carry.size(net.spec)))
         self.states, _ = carry.advance(net, head, vectors, empty)
         at = start[:, None] + torch.arange(min(self.width + 1, batch.length), device=start.device)

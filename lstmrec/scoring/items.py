@@ -167,13 +167,11 @@ def _once(right: np.ndarray) -> None:
 def opened(folder: Path) -> Items:
     """Map the files: the processes of a host share their pages."""
     matrix, bias = _mapped(folder / "items.npy"), _mapped(folder / "bias.npy")
-    assert matrix is not None and bias is not None
-    inputs = _mapped(folder / "inputs.npy")
+    inputs, table = (_mapped(p) if p.exists() else None for p in (folder / "inputs.npy", folder / "table.npy"))
     ids = pa.ipc.open_file(pa.memory_map(str(folder / "item_ids.arrow"))).get_batch(0).column(0)
-    return Items(matrix, bias, ids, rank.norm(matrix), matrix if inputs is None else inputs,
-                 _mapped(folder / "table.npy"))  # fmt: skip
+    return Items(matrix, bias, ids, rank.norm(matrix), matrix if inputs is None else inputs, table)
 
 
-def _mapped(path: Path) -> torch.Tensor | None:
+def _mapped(path: Path) -> torch.Tensor:
     # Copy on write: torch wants a writable buffer, and nothing writes to it.
-    return torch.from_numpy(np.load(path, mmap_mode="c")) if path.exists() else None
+    return torch.from_numpy(np.load(path, mmap_mode="c"))

@@ -42,11 +42,7 @@ def since(spark: SparkSession, root: str, contract: Table, now: Manifest, then: 
     chain = [*now.facts.get("chain", ()), now.version]
     if then not in chain:
         return None
-    later = chain[chain.index(then) + 1 :]
-    if not later:
-        return spark.createDataFrame([], contract.ddl)
-    newest = versions.load(root, contract, later[-1])
-    return read_version(spark, root, contract, Manifest(**{**vars(newest), "facts": {"chain": later[:-1]}}))
+    return _last(spark, root, contract, now, chain[chain.index(then) + 1 :])
 
 
 def lately(spark: SparkSession, root: str, contract: Table, now: Manifest, until: Callable[[Manifest], int], us: int
@@ -54,10 +50,14 @@ def lately(spark: SparkSession, root: str, contract: Table, now: Manifest, until
     """Rows of `now`, among them all that are later than an instant: those of the versions it goes on from that may hold
     such rows. until: the instant (microseconds) that no row of a version is later than; it rises along a chain."""
     links = [*(versions.load(root, contract, v) for v in now.facts.get("chain", ())), now]
-    late = [m.version for m in links if until(m) > us]
-    if not late:
+    return _last(spark, root, contract, now, [m.version for m in links if until(m) > us])
+
+
+def _last(spark: SparkSession, root: str, contract: Table, now: Manifest, links: Sequence[str]) -> DataFrame:
+    """What `now` has from its last versions alone: none of them, or some and then its own."""
+    if not links:
         return spark.createDataFrame([], contract.ddl)
-    return read_version(spark, root, contract, Manifest(**{**vars(now), "facts": {"chain": late[:-1]}}))
+    return read_version(spark, root, contract, Manifest(**{**vars(now), "facts": {"chain": links[:-1]}}))
 
 
 def had(spark: SparkSession, root: str, contract: Table, last: Manifest, users: DataFrame) -> DataFrame:
