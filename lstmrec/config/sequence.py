@@ -32,5 +32,5 @@ class SequenceConfig(Section):
         "filter", description="what the user already had: out, with a score of its own, or like all else"
     )
     half_lives_days: list[float] = Field([30.0, 90.0], description="half-lives of the decayed counts (learn)")
-    rows_per_file: int = Field(4096, ge=1, description="about this many rows a file")
+    rows_per_file: int = Field(4096, ge=1, description="about this many rows a file, fewer of very long rows")
     files_multiple: int = Field(8, ge=1, description="files of a class are a multiple of this (virtual shards)")

@@ -21,6 +21,9 @@ from lstmrec.frames.classes import after_sizes, before_sizes, pad, size_of, wind
 
 #: What rows of one file share, besides the file.
 CLASS = ("role", "phase", "length", "before", "after")
+#: Whoever reads a file holds thousands of its rows at once (Spark 4,096). Rows of a class wider than this many places
+#: are too many by then (a robot with 56,000 events, in windows of 64: 870 rows of 65,536): a file holds so many places.
+_WIDE, _CELLS = 2048, 1 << 23
 #: Array columns and the class they are padded to.
 _ARRAYS = {
     "items": "length", "types": "length", "times": "length", "ends": "length",
@@ -111,8 +114,11 @@ def sequences(windows: DataFrame, histories: DataFrame, users: DataFrame, profil
 
 
 def filed(rows: DataFrame, classes: DataFrame, conf: SequenceConfig) -> DataFrame:
-    """Adds `file`, by hash over ceil(rows / rows_per_file) files, a multiple of files_multiple."""
-    wanted = F.expr(f"(rows + {conf.rows_per_file - 1}) div {conf.rows_per_file}")
+    """Adds `file`, by hash over ceil(rows / rows_per_file) files, a multiple of files_multiple; of a class wider than
+    _WIDE, files of about _CELLS places where those are fewer rows."""
+    width, n = "(length + before + after)", conf.rows_per_file
+    most = f"IF({width} > {_WIDE}, greatest(1, least({n}, {_CELLS} div {width})), {n})"
+    wanted = F.expr(f"(rows + {most} - 1) div {most}")
     many = (wanted + F.pmod(-wanted, F.lit(conf.files_multiple))).alias("files")
     # Left: an inner join would first work out every row's class to see that it is not null, slices and all.
     sized = rows.join(F.broadcast(classes.select(*CLASS, many)), list(CLASS), how="left")

@@ -25,7 +25,7 @@ NEEDS = (tables.WINDOWS, tables.SPLIT, tables.CUTS, tables.USERS, tables.VOCABUL
          tables.ENCODED_USERS, tables.USER_PROFILES)  # fmt: skip
 GIVES = (tables.SEQUENCES,)
 SECTIONS = ("seed", "sequence", "profile", "clean.events.time")
-VERSION = 2
+VERSION = 3
 SPARK = True
 
 

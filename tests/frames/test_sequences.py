@@ -146,6 +146,20 @@ def test_rows_are_the_oracles(spark: Any, objective: Any, history: Any, clock: b
         assert max(found) < wanted + wanted % 2
 
 
+@pytest.mark.parametrize(
+    ("before", "per_file", "files"),
+    [(1024, 4096, 2), (4096, 4096, 2), (65_536, 4096, 8), (65_536, 64, 14), (4**13, 64, 870)],
+)
+def test_files_of_very_long_rows_are_short(spark: Any, before: int, per_file: int, files: int) -> None:
+    # 870 rows; 2^23 places are 127 rows of 64 + 65,536 + 1
+    classes = spark.createDataFrame([("train", 0, 64, before, 1, 870, 870 * 64)],
+                                    "role string, phase int, length int, before int, after int, rows bigint, "
+                                    "positions bigint")  # fmt: skip
+    rows = classes.drop("rows", "positions").crossJoin(spark.range(20_000).withColumnRenamed("id", "place"))
+    conf = SequenceConfig(rows_per_file=per_file, files_multiple=2)
+    assert sequences.filed(rows, classes, conf).agg({"file": "max"}).first()[0] == files - 1
+
+
 def test_cases_the_world_must_hold() -> None:
     """The oracle test is worth something only while these occur in its data."""
     made = world(21)
