@@ -26,6 +26,7 @@ from lstmrec.scoring.options import CHUNK, ENCODED, VECTORS, tabled
 
 #: What the item tower makes: the first columns of ITEM_VECTORS.
 SCHEMA = pa.schema([arrow_schema(tables.ITEM_VECTORS).field(name) for name in VECTORS])
+_READ = 1 << 15  # rows of ITEM_VECTORS that a worker holds while it writes the matrix
 
 
 @torch.no_grad()
@@ -151,11 +152,12 @@ def write_table(folder: Path, net: Net) -> None:
 
 
 def _rows_of(root: str, link: Manifest, frozen: bool) -> Iterator[pa.Table]:
-    """The rows that a version holds itself, a file at a time."""
-    place = files.join(versions.folder(root, tables.ITEM_VECTORS.name, link.version), "data")
+    """The rows that a version holds itself, so many at a time that a worker's memory does not grow with the items."""
+    place, columns = files.join(versions.folder(root, tables.ITEM_VECTORS.name, link.version), "data"), [*VECTORS]
     for f in link.files:
         with files.open_read(files.join(place, f.path)) as source:
-            yield pq.read_table(source, columns=[*VECTORS, *(["input"] if frozen else [])]).combine_chunks()
+            for batch in pq.ParquetFile(source).iter_batches(_READ, columns=columns + ["input"] * frozen):
+                yield pa.Table.from_batches([batch])
 
 
 def _once(right: np.ndarray) -> None:

@@ -37,6 +37,7 @@ from lstmrec.scoring.worker_reasons import FIELDS, Reasons
 _ITEMS = arrow_type(tables.RECOMMENDATIONS.column("items").kind)
 SCHEMA = pa.schema([("user_id", pa.string()), ("items", _ITEMS), ("known", pa.bool_())])
 REASONED = pa.schema([*SCHEMA, *FIELDS])
+_TRAINED = ("item.id.weight", "item.delta")  # weights that have a row an item
 
 
 @lru_cache(maxsize=2)
@@ -55,6 +56,18 @@ def the_user_side(root: str, version: str) -> Net:
     with safe_open(str(folder / WEIGHTS), "pt") as weights:
         names = [name for name in list(weights.keys()) if not name.startswith("item.")]
         net.load_state_dict({name: weights.get_tensor(name).clone() for name in names}, strict=False)
+    return net.eval()
+
+
+def _first_rows(folder: Path) -> Net:
+    """The bundle's net with the embeddings of padding and the unknown item alone."""
+    spec = NetSpec.from_dict(json.loads((folder / MODEL).read_text(encoding="utf-8")))
+    net = build(replace(spec, trained=FIRST), 0)
+    with safe_open(str(folder / WEIGHTS), "pt") as weights:
+        net.load_state_dict({
+            name: weights.get_slice(name)[:FIRST] if name in _TRAINED else weights.get_tensor(name).clone()
+            for name in weights.keys()  # noqa: SIM118  # it is no dict
+        })  # fmt: skip
     return net.eval()
 
 
@@ -83,8 +96,8 @@ def the_items(root: str, version: str, bundle: str) -> Items:
     manifest = versions.load(root, tables.ITEM_VECTORS, version)
     name = f"items-{digest([root, version, manifest.fingerprint, bundle, READING])[:32]}"
 
-    def make(folder: Path) -> None:  # with the whole net, which only the process that makes the files ever has
-        net = load(_bundle(root, bundle))
+    def make(folder: Path) -> None:
+        net = _first_rows(Path(_bundle(root, bundle)))
         item_files.write(folder, net, root, manifest)
         item_files.write_table(folder, net)
 

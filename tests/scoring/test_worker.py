@@ -13,8 +13,8 @@ import torch
 from lstmrec.contracts.errors import DataError
 from lstmrec.model import rank
 from lstmrec.model.batch import batch_of
-from lstmrec.scoring import worker
-from lstmrec.scoring.options import looked_at
+from lstmrec.scoring import items, worker
+from lstmrec.scoring.options import ENCODED, looked_at
 from tests.model import worlds
 from tests.scoring import bundles
 
@@ -118,14 +118,13 @@ def test_no_rows_no_lists(tmp_path: Path) -> None:
 
 def test_the_net_is_loaded_once_a_process(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     root, _, _ = root_of(tmp_path)
-    loads = []
-    monkeypatch.setattr(worker, "load", lambda folder: loads.append(folder) or load(folder))
-    from lstmrec.model.build import load
-
-    worker.the_net.cache_clear()
+    made, build = [], worker.build
+    monkeypatch.setattr(worker, "build", lambda spec, seed: made.append(spec) or build(spec, seed))
+    monkeypatch.setattr(worker, "load", lambda folder: pytest.fail(f"all of {folder}"))
+    worker.the_user_side.cache_clear()
     for _ in range(3):
         bundles.listed(bundles.sequences(), bundles.options(root), 5)
-    assert len(loads) == 1
+    assert len(made) == 2  # the user's side, and once a host what the matrix's first rows are of
     assert torch.get_num_threads() == 1
 
 
@@ -138,6 +137,16 @@ def test_lists_need_no_item_embedding(tmp_path: Path) -> None:
     assert sum(p.numel() for p in mine.item.parameters()) <= 4 * net.spec.dim + 8
     bundles.listed(bundles.sequences(), bundles.options(root))
     assert worker.the_net.cache_info().currsize == 1  # of the item vectors above, not of the lists
+
+
+@pytest.mark.parametrize("cold_bias", ["content", "rare"])
+def test_neither_do_padding_and_the_unknown_item(tmp_path: Path, cold_bias: str) -> None:
+    root, net, _ = root_of(tmp_path, cold_bias=cold_bias)
+    few = worker._first_rows(root / "bundle" / bundles.VERSION)
+    assert few.item.id.weight.shape[0] == few.item.delta.shape[0] == 2 < net.spec.trained
+    nothing: dict[str, list[Any]] = {name: [] for name in ENCODED}
+    for found, wanted in zip(items.tower(few, nothing, 99), items.tower(net, nothing, 99), strict=True):
+        assert np.array_equal(found, wanted) and np.isfinite(found).all()
 
 
 def test_a_bundle_with_a_flipped_bit_is_refused(tmp_path: Path) -> None:
