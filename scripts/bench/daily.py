@@ -12,7 +12,8 @@ states, every table made from all events (`daily.whole`). Copies are hard links:
 The last line is one JSON object. `daily_cost_share`: CPU seconds of the daily flows over those of the whole runs, JVM
 and Python workers together, which other load on the machine disturbs less than wall time; `daily_cost_share_late`: of
 the second half of the days, when the JVM has compiled both. `days_equal`: days whose lists are those of the whole run,
-row by row (fingerprints). `storage_factor`: bytes below the root after `prune` (one version of each table, and what is
+row by row (fingerprints). `daily_cost_share_refit`: beside whole runs that also cut sequences and train, one epoch, as
+the first run did. `storage_factor`: bytes below the root after `prune` (one version of each table, and what is
 published) over those of the newest version of each table after the last whole run. `freshness_s`: the median day's wall
 seconds from its last event to published lists. Parts of it by job are printed as they come.
 """
@@ -165,14 +166,16 @@ def pruned(root: Path) -> int:
     return bytes_below(root)
 
 
-def facts(days: Sequence[Figures], kept: int, full: int) -> Figures:
-    """The last line, of what each day gave: daily, whole (see `walked`), differing (tables), users, moved."""
+def facts(days: Sequence[Figures], kept: int, full: int, trained: float) -> Figures:
+    """The last line, of what each day gave: daily, whole (see `walked`), differing (tables), users, moved. trained: CPU
+    seconds of the first run's sequences and training."""
 
-    def share(some: Sequence[Figures]) -> float:
-        return sum(d["daily"]["cpu_seconds"] for d in some) / sum(d["whole"]["cpu_seconds"] for d in some)
+    def share(some: Sequence[Figures], more: float = 0.0) -> float:
+        return sum(d["daily"]["cpu_seconds"] for d in some) / sum(d["whole"]["cpu_seconds"] + more for d in some)
 
     return {
         "daily_cost_share": share(days), "daily_cost_share_late": share(days[len(days) // 2 :]),
+        "daily_cost_share_refit": share(days, trained), "trained_cpu_s": trained,
         "days_equal": sum("recommendations" not in d["differing"] for d in days), "days": len(days),
         "days_equal_in_all": sum(not d["differing"] for d in days), "storage_factor": kept / full,
         "freshness_s": statistics.median(d["daily"]["seconds"] for d in days),
@@ -190,7 +193,8 @@ def measured(spark: SparkSession, args: argparse.Namespace) -> Figures:
         make(spark, World(args.events, users, items, BASE, seed, False), str(place), 2)
     by_time(spark, log)
     first = config(root, log, 0)
-    print(f"first run: {walked(spark, first, flows.JOBS[:7], tally, published=False)}", file=sys.stderr, flush=True)
+    begun = walked(spark, first, flows.JOBS[:7], tally, published=False)
+    print(f"first run: {begun}", file=sys.stderr, flush=True)
     days = []
     for day in range(1, args.days + 1):
         moved = hand_out(spark, later, log, day, args)
@@ -203,7 +207,7 @@ def measured(spark: SparkSession, args: argparse.Namespace) -> Figures:
         days.append(one)
         print(f"day {day}: {json.dumps(one)}", file=sys.stderr, flush=True)
     full = newest(whole)
-    return facts(days, pruned(root), full)
+    return facts(days, pruned(root), full, begun["jobs"]["sequence"] + begun["jobs"]["train"])
 
 
 def main(argv: Sequence[str] | None = None) -> None:
