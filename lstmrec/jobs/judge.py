@@ -44,10 +44,11 @@ def run(spark: SparkSession, conf: Config) -> Manifest:
         return commit(spark.createDataFrame([], tables.JUDGED.ddl), t, tables.JUDGED, facts=none)
     lists = read_version(spark, conf.root, tables.RECOMMENDATIONS, found, where={"role": "serve"})
     with desk(t) as d:
-        split, users = read(spark, conf.root, tables.SPLIT), read(spark, conf.root, tables.USERS)
         since, until = daily.judge.span(conf, found)
+        split, users = daily.judge.moved(spark, conf, since), read(spark, conf.root, tables.USERS)
         active = d.materialise(served.active(split, since, until), "active")
-        had = served.listed(lists)
+        lists = lists.join(active, "user_id", "left_semi")
+        had = d.materialise(served.listed(lists), "had")
         who, trial = served.wanted(e, split, users, active, had, since, until), daily.judge.trial(conf, found, k)
         wanted = d.materialise(variants.sliced(who, lists) if trial else who, "targets")
         names = [(name, served.ROLE) for name in daily.judge.names(found)]

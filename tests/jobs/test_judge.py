@@ -110,3 +110,26 @@ def test_lists_of_before_an_experiment_are_judged_as_ever(spark: Any, tmp_path: 
     assert "experiment" not in judge.sources(second)
     told = judge.run(spark, second)
     assert "variants" not in told.facts and told.facts["days"]["model"]["ndcg_2"] == pytest.approx(1.0, abs=1e-6)
+
+
+def test_users_without_events_since_are_not_read(spark: Any, tmp_path: Path) -> None:
+    def rows(users: list[str], *events: tuple[str, Config]) -> list[dict[str, Any]]:
+        return [{"user_id": u, "item_id": item, "event_type": "buy", "row_hash": n, "index": n, "role": "train",
+                 "time": instant_us(conf.as_of) - 3_600_000_000}
+                for u in users for n, (item, conf) in enumerate(events)]  # fmt: skip
+
+    first, second, third = (conf_of(tmp_path, day, evaluate={"ks": [2]}) for day in (2, 3, 4))
+    serve(tmp_path, second)
+    before, since, last = ("x", first), ("hit", third), USERS[-30:]
+    put(tmp_path, first, tables.SPLIT, "s02", rows(USERS, before))
+    put(tmp_path, second, tables.SPLIT, "s03", rows(USERS[:10], before, ("x", second)), facts={"chain": ["s02"]})
+    put(tmp_path, third, tables.SPLIT, "s04", rows(last, before, since), facts={"chain": ["s02", "s03"]})
+    put(tmp_path, third, tables.USERS, "u04", [{"user_id": u, "attributes": []} for u in USERS])
+    for old in ("s02", "s03"):
+        for file in (tmp_path / "split" / old / "data").rglob("*.parquet"):
+            file.unlink()
+    grown = judge.run(spark, third)
+    put(tmp_path, third, tables.SPLIT, "s04-whole",
+        rows(USERS[10:-30], before) + rows(USERS[:10], before, ("x", second)) + rows(last, before, since))  # fmt: skip
+    whole = judge.run(spark, third)
+    assert grown.fingerprint == whole.fingerprint and grown.facts["users"] == whole.facts["users"] == 30

@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from pyspark.sql import DataFrame, SparkSession
+
 from lstmrec import versions
 from lstmrec.config import variants
 from lstmrec.config.run import Config
@@ -14,6 +16,8 @@ from lstmrec.config.variants import Variants
 from lstmrec.contracts import tables
 from lstmrec.contracts.manifest import Manifest, digest
 from lstmrec.contracts.tables import Table
+from lstmrec.frames import clean
+from lstmrec.store.daily import links
 from lstmrec.store.published import publications
 
 #: Days that are looked through for what is known of an experiment.
@@ -51,6 +55,16 @@ def published(conf: Config) -> Manifest | None:
 def span(conf: Config, lists: Manifest) -> tuple[int, int]:
     """Events after the first of these instants (microseconds), up to the second, judge the lists."""
     return instant_us(lists.as_of), conf.as_of_us
+
+
+def moved(spark: SparkSession, conf: Config, since: int) -> DataFrame:
+    """All rows of SPLIT of users among whom are all that have an event after an instant (microseconds): of a SPLIT that
+    goes on from day to day, what its last versions hold."""
+
+    def latest(m: Manifest) -> int:
+        return clean.latest_us(conf.clean, instant_us(m.as_of))
+
+    return links.lately(spark, conf.root, tables.SPLIT, versions.current(conf.root, tables.SPLIT), latest, since)
 
 
 def names(lists: Manifest) -> list[str]:
