@@ -9,8 +9,9 @@ top-K of the same net in one process, nothing else, measured before and after ou
 `--users`; all else is sampled. ratio_bare is the smaller one of 3.4 k and 100 k items. ALS: rank 128, at 100 k items,
 users sampled. update: the job over whole histories (carry), and as an update with 5 % of `--update-users` active, at
 100 k items. --peers: RePlay's and RecTools' SASRec, their own prediction at 3.4 k items, length 50, each in an
-environment of its own, below --venvs. ratio_*: users/s over theirs (wall); ratio_*_cpu: a CPU second, which other load
-on the machine disturbs less. Start of session and worker are told, not counted. The last line is one JSON object.
+environment of its own, below --venvs: --rounds times in turn with ours, since a machine may be a quarter slower some
+minutes later. ratio_*: users/s over theirs (wall), means of the rounds; ratio_*_cpu: a CPU second, which other load on
+the machine disturbs less. Start of session and worker are told, not counted. The last line is one JSON object.
 """
 
 from __future__ import annotations
@@ -22,16 +23,16 @@ import subprocess
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from rich.console import Console
-from rich.table import Table
 from venvs import Failed, environment, finish, spark
 
 HERE = Path(__file__).resolve().parent / "score_peers"
+sys.path.insert(0, str(HERE))
+from printed import report  # noqa: E402  # found by this path
+
 NEEDS = {"replay": ["replay-rec[torch]==0.22.0"], "rectools": ["rectools[torch]==0.19.0"]}
 ENV = dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS", "ARROW_NUM_THREADS"), "1") | {"PYTHONWARNINGS": "ignore"}
 WIDTH = 128
@@ -96,15 +97,34 @@ class Bench:
         return root
 
     def case(self, case: Case) -> Figures:
-        root, how = self.root(case), ["--k", case.k, "--batch", self.args.batch, "--block", self.args.block]
+        root, how = self.root(case), self.how(case)
         bare = [self.call("with_torch", root, *how, "--seconds", self.args.seconds)]
-        ours = self.call("with_lstmrec", root, self.args.dir / "out", *how, "--users", self.users(case))
+        ours = self.ours(root, case, self.users(case))
         bare.append(self.call("with_torch", root, *how, "--seconds", self.args.seconds))
         profile = self.call("with_profile", root, *how, "--users", max(1024, self.users(case) // 20))
-        both = {key: sum(b[key] for b in bare) / 2 for key in ("users_s", "users_cpu_s")}
-        return {"ours": ours, "bare": both | {"parts": bare[0]["parts"], "each": bare}, "worker": profile,
+        both = mean(bare)
+        return {"ours": ours, "bare": both | {"parts": bare[0]["parts"]}, "worker": profile,
                 "ratio": ours["users_s"] / both["users_s"],
                 "ratio_cpu": ours["users_cpu_s"] / both["users_cpu_s"]}  # fmt: skip
+
+    def how(self, case: Case) -> list[object]:
+        return ["--k", case.k, "--batch", self.args.batch, "--block", self.args.block]
+
+    def ours(self, root: Path, case: Case, users: int) -> Figures:
+        return self.call("with_lstmrec", root, self.args.dir / "out", *self.how(case), "--users", users)
+
+    def peers(self, case: Case) -> tuple[dict[str, Figures], dict[str, str]]:
+        """Means of rounds of ours and of each peer, in turn; why a peer was not measured."""
+        root, rounds, missing = self.root(case), self.args.rounds, {}
+        each: dict[str, list[Figures]] = {"lstmrec": [], **{name: [] for name in NEEDS}}
+        for _ in range(rounds):
+            each["lstmrec"].append(self.ours(root, case, -(-self.users(case) // rounds)))
+            for name in [n for n in NEEDS if n not in missing]:
+                try:
+                    each[name].append(self.peer(name, case))
+                except Failed as error:
+                    missing[name] = str(error)
+        return {name: mean(found) for name, found in each.items() if name not in missing}, missing
 
     def als(self, case: Case) -> Figures:
         users = max(256, int(self.args.seconds * 4e7 / case.items))
@@ -122,33 +142,10 @@ class Bench:
                          case.k, "--batch", self.args.batch, "--users", users, python=python)  # fmt: skip
 
 
-def shown(cases: dict[Case, Figures]) -> Table:
-    table = Table(title="ours, one core, from Parquet to Parquet")
-    for name in ("", "users/s", "M pairs/s", "bare users/s", "of bare", "of bare, CPU", "core-h a M users",
-                 "MFLOP a user", "session s", "worker s", "worker MiB"):  # fmt: skip
-        table.add_column(name, justify="right" if name else "left")
-    for case, f in cases.items():
-        ours = f["ours"]
-        table.add_row(case.name, f"{ours['users_s']:,.0f}", f"{ours['users_s'] * case.items / 1e6:,.1f}",
-                      f"{f['bare']['users_s']:,.0f}", f"{f['ratio']:.2f}", f"{f['ratio_cpu']:.2f}",
-                      f"{1e6 / ours['users_cpu_s'] / 3600:.3f}", f"{case.flops / 1e6:,.1f}", f"{ours['session_s']:.1f}",
-                      f"{ours['worker_s']:.1f}", f"{ours['worker_anon_bytes'] / 2**20:,.0f}")  # fmt: skip
-    return table
-
-
-def spent(cases: dict[Case, Figures]) -> Table:
-    """Shares of the CPU time end to end: the JVM's, and the worker's by part."""
-    table = Table(title="where the CPU time goes")
-    table.add_column("")
-    names = [*next(iter(cases.values()))["worker"]["parts"]]
-    for name in ["JVM", *names]:
-        table.add_column(name.replace("_", " "), justify="right")
-    for case, f in cases.items():
-        used = f["ours"]["cpu_seconds"]
-        jvm = used.get("java", 0.0) / sum(used.values())
-        parts = [f["worker"]["parts"][name] * (1 - jvm) for name in names]
-        table.add_row(case.name, *(f"{share:.1%}" for share in (jvm, *parts)))
-    return table
+def mean(each: Sequence[Figures]) -> Figures:
+    """Rates of several measurements."""
+    rates = {key: sum(f[key] for f in each) / len(each) for key in ("users_s", "users_cpu_s")}
+    return rates | {"items": each[0]["items"], "each": [*each]}
 
 
 def facts(cases: dict[Case, Figures], others: dict[str, Figures]) -> Figures:
@@ -159,9 +156,9 @@ def facts(cases: dict[Case, Figures], others: dict[str, Figures]) -> Figures:
         found = [f[key] for f in goals.values()]
         out[f"ratio_bare{suffix}"] = round(min(found), 3) if found else None
         rate = f"users{suffix}_s"
-        for name, items in (("als", LARGE), ("replay", SMALL), ("rectools", SMALL)):
-            both = items in goals and name in others
-            out[f"ratio_{name}{suffix}"] = round(goals[items]["ours"][rate] / others[name][rate], 3) if both else None
+        for name, ours in (("als", goals.get(LARGE, {}).get("ours")), *((n, others.get("lstmrec")) for n in NEEDS)):
+            both = ours is not None and name in others
+            out[f"ratio_{name}{suffix}"] = round(ours[rate] / others[name][rate], 3) if both else None
     share = others.get("update", {})
     return out | {"update_cost_share": share.get("share"), "update_cost_share_cpu": share.get("share_cpu")}
 
@@ -183,6 +180,7 @@ def arguments(argv: Sequence[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--block", type=int, default=4096, help="items a block of the top-K, ours and bare")
     parser.add_argument("--seconds", type=float, help="of a core each sample is meant to take; default: 20, quick 2")
     parser.add_argument("--peers", action="store_true", help="RePlay and RecTools too")
+    parser.add_argument("--rounds", type=int, default=3, help="of ours and the peers in turn")
     parser.add_argument("--quick", action="store_true", help="2,048 users, --goals at 3.4 k and 100 k: that it runs")
     parser.add_argument("--heap", default="1g", help="of Spark's driver")
     parser.add_argument("--dir", type=Path, default=Path("runs/bench/score"))
@@ -210,23 +208,15 @@ def main() -> None:
     missing: dict[str, str] = {}
     asked = {"als": lambda: bench.als(Case(LARGE, 50, 10))}
     asked |= {"update": lambda: bench.update(LARGE)} if args.update_users else {}
-    asked |= {name: partial(bench.peer, name, Case(SMALL, 50, 10)) for name in (NEEDS if args.peers else ())}
     for name, measure in asked.items():
         try:
             others[name] = measure()
         except Failed as error:
             missing[name] = str(error)
-    console = Console(width=160)
-    console.print(shown(results))
-    console.print(spent(results))
-    if day := others.get("update"):
-        print(
-            f"update, {day['users']:,} users, 5 % active, {day['items']:,} items: {day['update_s']:.1f} s of "
-            f"{day['full_s']:.1f} s, {day['share']:.1%} (CPU {day['share_cpu']:.1%}); {day['differing']} lists differ"
-        )
-    for name, f in ((name, f) for name, f in others.items() if name != "update"):
-        print(f"{name}: {f['items']:,} items: {f['users_s']:,.0f} users/s, {f['users_cpu_s']:,.0f} a CPU second, "
-              f"{f['users_s'] * f['items'] / 1e6:,.1f} M pairs/s")  # fmt: skip
+    if args.peers:
+        found, why = bench.peers(Case(SMALL, 50, 10))
+        others, missing = others | found, missing | why
+    report(results, others)
     print(
         f"SASRec (2 blocks, width {WIDTH}, length 50) at {SMALL:,} items: "
         f"{sasrec_flops(Case(SMALL, 50, 10)) / 1e6:,.1f} MFLOP a user, ours {Case(SMALL, 50, 10).flops / 1e6:,.1f}"

@@ -54,7 +54,9 @@ def test_headline_figures(script: Any) -> None:
         return {"ours": {"users_s": ours, "users_cpu_s": 2 * ours}, "ratio": ratio, "ratio_cpu": ratio + 0.05}
 
     cases = {small: one(0.9, 4000.0), large: one(0.8, 900.0), score.Case(7, 50, 10): one(0.1, 1.0)}
-    others = {"als": {"users_s": 300.0, "users_cpu_s": 300.0}, "replay": {"users_s": 1000.0, "users_cpu_s": 1000.0}}
+    others = {"als": {"users_s": 300.0, "users_cpu_s": 300.0}, "replay": {"users_s": 1000.0, "users_cpu_s": 1000.0},
+              "lstmrec": score.mean([{"users_s": 3000.0, "users_cpu_s": 7000.0, "items": 3400},
+                                     {"users_s": 5000.0, "users_cpu_s": 9000.0, "items": 3400}])}  # fmt: skip
     facts = score.facts(cases, others)
     assert facts["ratio_bare"] == 0.8 and facts["ratio_bare_cpu"] == 0.85
     assert facts["ratio_als"] == 3.0 and facts["ratio_replay"] == 4.0 and facts["ratio_replay_cpu"] == 8.0
