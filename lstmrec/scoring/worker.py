@@ -51,8 +51,7 @@ def the_user_side(root: str, version: str) -> Net:
     """The bundle's net with an item tower of no item, which the mapped vectors stand in for: a million embeddings in
     every process would be half a GB each. Once a process."""
     folder = Path(_bundle(root, version))
-    spec = NetSpec.from_dict(json.loads((folder / MODEL).read_text(encoding="utf-8")))
-    net = build(replace(spec, trained=FIRST, inputs=("id",)), 0)
+    net = _small(folder, inputs=("id",))
     with safe_open(str(folder / WEIGHTS), "pt") as weights:
         names = [name for name in list(weights.keys()) if not name.startswith("item.")]
         net.load_state_dict({name: weights.get_tensor(name).clone() for name in names}, strict=False)
@@ -61,14 +60,19 @@ def the_user_side(root: str, version: str) -> Net:
 
 def _first_rows(folder: Path) -> Net:
     """The bundle's net with the embeddings of padding and the unknown item alone."""
-    spec = NetSpec.from_dict(json.loads((folder / MODEL).read_text(encoding="utf-8")))
-    net = build(replace(spec, trained=FIRST), 0)
+    net = _small(folder)
     with safe_open(str(folder / WEIGHTS), "pt") as weights:
         net.load_state_dict({
             name: weights.get_slice(name)[:FIRST] if name in _TRAINED else weights.get_tensor(name).clone()
             for name in weights.keys()  # noqa: SIM118  # it is no dict
         })  # fmt: skip
     return net.eval()
+
+
+def _small(folder: Path, **other: Any) -> Net:
+    """A fresh net of the bundle's spec, but for rows of items with an embedding, and other fields."""
+    spec = NetSpec.from_dict(json.loads((folder / MODEL).read_text(encoding="utf-8")))
+    return build(replace(spec, trained=FIRST, **other), 0)
 
 
 def _bundle(root: str, version: str) -> str:
