@@ -112,7 +112,7 @@ def advance(
         done = ending.get(t + 1)
         if done is not None:  # they go on, through padding, which nothing looks at
             for (h, c), cell in zip(ends, cells, strict=True):
-                h[done], c[done] = cell.h[done], cell.c[done]
+                h[done], c[done] = cell.state(done)
             if below is not None and y is not None:
                 below[done] = y[done]
     made = torch.stack([torch.stack(pair, 1) for pair in ends], 1).reshape(rows, size(net.spec))

@@ -17,7 +17,7 @@ from lstmrec.model.user import Layer, UserTower, blocks
 
 _LOG2_E = math.log2(math.e)
 # Tensors, since a Python number is made one anew in every operation.
-_ONE, _TO_BOTH = torch.tensor(1.0), torch.tensor(-2 * _LOG2_E)
+_ONE, _TO_BOTH = torch.tensor(1.0), torch.tensor(2 * _LOG2_E)
 _ITEMS = 4096  # of a table at once: one row count, so that an item's row is the same in every catalogue
 #: A number of rows is a multiple of this: torch takes another exp2 for what its vectors leave over of a buffer (seen:
 #: 16 numbers by AVX2), and a row would have other last bits where it stands last.
@@ -27,7 +27,8 @@ ROWS = 32
 class Cell:
     """One layer of B rows while it reads: h and c (B, units) are its state, which `step` moves on.
 
-    What a step reads beside h stands in `rest` (B, K - units).
+    What a step reads beside h stands in `rest` (B, K - units). Both are kept as -h and -c: i - 2 i g and o - 2 o y are
+    one pass each so, and c two.
     """
 
     def __init__(self, weights: Tensor, bias: Tensor, h: Tensor, c: Tensor) -> None:
@@ -35,10 +36,18 @@ class Cell:
         rows, units = h.shape
         self._weights, self._bias = weights, bias
         self._read = h.new_zeros((rows, len(weights)))
-        self.h, self.rest, self.c = self._read[:, :units], self._read[:, units:], c.clone()
-        self.h.copy_(h)
-        self._sums, self._squashed = h.new_empty((rows, 4 * units)), torch.empty_like(h)
+        self._h, self.rest, self._c = self._read[:, :units], self._read[:, units:], -c
+        torch.neg(h, out=self._h)
+        self._sums, self._some = h.new_empty((rows, 4 * units)), torch.empty_like(h)
         self._gates = self._sums.chunk(4, 1)
+
+    @property
+    def h(self) -> Tensor:
+        return -self._h
+
+    def state(self, rows: Tensor) -> tuple[Tensor, Tensor]:
+        """h and c of some rows."""
+        return -self._h[rows], -self._c[rows]
 
     def step(self, *begun: tuple[Tensor, Tensor]) -> None:
         """One event more of every row. begun: tables (N, 4 units) and the place (B,) of each row in them: what the sums
@@ -53,9 +62,10 @@ class Cell:
         self._sums.addmm_(self._read, self._weights)
         _squash(self._sums)
         i, f, g, o = self._gates  # torch's order (Hochreiter and Schmidhuber 1997)
-        self.c.mul_(f).sub_(i).addcmul_(i, g, value=2)  # f c + i (2 g - 1)
-        y = _squash(torch.mul(self.c, _TO_BOTH, out=self._squashed))
-        torch.mul(y, o, out=self.h).mul_(2).sub_(o)
+        less = torch.addcmul(i, i, g, value=-2, out=self._some)  # c is f c + i (2 g - 1)
+        torch.addcmul(less, f, self._c, out=self._c)
+        y = _squash(torch.mul(self._c, _TO_BOTH, out=self._some))
+        torch.addcmul(o, o, y, value=-2, out=self._h)
 
 
 def _squash(x: Tensor) -> Tensor:
@@ -64,10 +74,10 @@ def _squash(x: Tensor) -> Tensor:
 
 
 def weights(tower: UserTower, i: int, reads: bool) -> tuple[Tensor, Tensor]:
-    """(weights (K, 4 units), bias (4 units,)) of layer i for `Cell`: rows of h, of the input if it `reads` one (a table
-    may stand for it), and in the first layer of the time features, where it looks at them."""
+    """(weights (K, 4 units), bias (4 units,)) of layer i for `Cell`: for -h, for the input if it `reads` one (a table
+    may stand for it), and in the first layer for the time features, where it looks at them."""
     ih, hh, bias = _scaled(blocks(tower)[i])
-    parts = [hh, ih] if reads else [hh]
+    parts = [-hh, ih] if reads else [-hh]
     if i == 0 and tower.time is not None:
         parts.append(tower.time.weight.T @ ih)
         bias = bias + tower.time.bias @ ih

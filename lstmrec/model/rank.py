@@ -157,7 +157,8 @@ def _shown(bias: Tensor, allowed: Tensor | None) -> Tensor:
 
 def _exact(query: Tensor, vectors: Tensor, base: Tensor, items: Tensor) -> Tensor:
     """(B, C) float64 scores of items (B, C): products and sums item by item, so equal vectors have equal scores."""
-    return (query[:, None].double() * vectors[items].double()).sum(2) + base[items].double()
+    found = F.embedding(items, vectors).double()
+    return found.mul_(query[:, None].double()).sum(2) + base[items].double()
 
 
 def norm(vectors: Tensor) -> float:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import torch
 from torch import Tensor
-from torch.nn import functional as F
 
 _GROUP = 16  # items a maximum is taken of
 
@@ -21,17 +20,26 @@ def search(
     out: (row, item) pairs that do not count. Where a row has fewer items than that whose score is above -inf, the rest
     is item 0, score -inf. NaN is no score: such items are not found.
     """
-    found = _Best(query, min(width, len(vectors)))
-    order = out[1].argsort()
-    row, item = out[0][order], out[1][order]
-    cuts = torch.searchsorted(item, torch.arange(0, len(vectors) + block, block, device=item.device)).tolist()
+    found, (row, item), cuts = _Best(query, min(width, len(vectors))), out, [0, len(out[1])]
+    if len(vectors) > block:
+        order = item.argsort()
+        row, item = row[order], item[order]
+        cuts = torch.searchsorted(item, torch.arange(0, len(vectors) + block, block, device=item.device)).tolist()
+    every = query.new_empty((len(query), _grouped(min(block, len(vectors)))))  # of a block: fresh memory is slower
     for i, low in enumerate(range(0, len(vectors), block)):
         high, mine = min(low + block, len(vectors)), slice(cuts[i], cuts[i + 1])
-        scores = torch.addmm(base[low:high], query, vectors[low:high].T)
+        scores = every[:, : _grouped(high - low)]
+        torch.addmm(base[low:high], query, vectors[low:high].T, out=scores[:, : high - low])
+        scores[:, high - low :] = -torch.inf
         scores[row[mine], item[mine] - low] = -torch.inf
         found.offer(scores, low)
     found.settle()
     return found.items, found.scores
+
+
+def _grouped(n: int) -> int:
+    """n items in whole groups."""
+    return n + -n % _GROUP
 
 
 def aligned(row: Tensor, rows: int, item: Tensor, score: Tensor) -> tuple[Tensor, Tensor]:
@@ -55,10 +63,8 @@ class _Best:
         self._waiting = 0
 
     def offer(self, scores: Tensor, low: int) -> None:
-        """Scores (B, n) of items low, low + 1 ..."""
+        """Scores (B, n) of items low, low + 1 ...; n is a multiple of _GROUP."""
         rows, width = self.items.shape
-        if over := scores.shape[1] % _GROUP:
-            scores = F.pad(scores, (0, _GROUP - over), value=-torch.inf)
         groups = scores.view(rows, _GROUP, -1)  # item = place in the group x groups + group: maxima of whole lines
         peaks = groups.amax(1)
         if low == 0 and peaks.shape[1] >= width > 0:  # so many items are at least as high as so many peaks

@@ -58,7 +58,7 @@ def looked_at(switches: Mapping[str, Any]) -> list[str]:
 
 
 #: Moves with the code that reads events: states and tables of another number have other last bits.
-READING = 1
+READING = 2
 _TABLE_BYTES = 512 << 20  # what a host's page cache has for a table beside the matrix and the executors
 
 

@@ -115,10 +115,10 @@ class Bench:
 
     def peers(self, case: Case) -> tuple[dict[str, Figures], dict[str, str]]:
         """Means of rounds of ours and of each peer, in turn; why a peer was not measured."""
-        root, rounds, missing = self.root(case), self.args.rounds, {}
+        root, missing = self.root(case), {}
         each: dict[str, list[Figures]] = {"lstmrec": [], **{name: [] for name in NEEDS}}
-        for _ in range(rounds):
-            each["lstmrec"].append(self.ours(root, case, -(-self.users(case) // rounds)))
+        for _ in range(self.args.rounds):
+            each["lstmrec"].append(self.ours(root, case, self.users(case)))
             for name in [n for n in NEEDS if n not in missing]:
                 try:
                     each[name].append(self.peer(name, case))
