@@ -1,11 +1,11 @@
-"""Secrets among options that go to Spark: named in the config by the variable that holds them, never written there."""
+"""Secrets: options that go to Spark name the variable that holds them, and none is ever written in the config."""
 
 from __future__ import annotations
 
 import os
 import re
 from collections.abc import Mapping
-from typing import Annotated
+from typing import Annotated, Any
 
 from pydantic import AfterValidator
 
@@ -16,7 +16,8 @@ _SECRET = re.compile(r"password|passwd|passphrase|secret|token|credential|signat
                      r"|(access|account|api|private|shared)key|\b(sas|pwd|pass|auth)\b", re.ASCII)  # fmt: skip
 #: Ends of keys that say where a secret comes from, or of what kind it is.
 _ABOUT = re.compile(r"(provider|providers|file|path|type|class|endpoint)$")
-_IN_URL = re.compile(r"://[^/@\s:]*:[^/@\s]+@|[?;&](password|passwd|pwd|token|secret)=[^;&]", re.IGNORECASE)
+_USER = re.compile(r"://[^/@\s:]*:[^/@\s]+@")
+_IN_URL = re.compile(_USER.pattern + r"|[?;&](password|passwd|pwd|token|secret)=[^;&]", re.IGNORECASE)
 
 
 def _by_reference(options: dict[str, str]) -> dict[str, str]:
@@ -39,6 +40,14 @@ def _without(url: str) -> str:
             "no password in a URL: name an environment variable in password_env, or in options as env:NAME"
         )
     return url
+
+
+def in_no_place(value: Any) -> Any:
+    """A value of the config, unless it is a place, or holds one, with a user's password in it: ValueError."""
+    if any(isinstance(text, str) and _USER.search(text) for text in (value if isinstance(value, list) else [value])):
+        raise ValueError("no password in a place, which is kept with the run: Spark takes credentials from "
+                         "spark.hadoop.*, fsspec from the environment of the process")  # fmt: skip
+    return value
 
 
 #: Options of Spark's readers and writers. What is recorded of one that is secret is `env:NAME`.
