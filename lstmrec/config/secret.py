@@ -46,7 +46,8 @@ def in_no_place(value: Any) -> Any:
     """A value of the config, unless it is a place, or holds one, with a user's password in it: ValueError."""
     if any(isinstance(text, str) and _USER.search(text) for text in (value if isinstance(value, list) else [value])):
         raise ValueError("no password in a place, which is kept with the run: Spark takes credentials from "
-                         "spark.hadoop.*, fsspec from the environment of the process")  # fmt: skip
+                         "spark.hadoop.*, all else from the environment of the process (MLflow: "
+                         "MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD)")  # fmt: skip
     return value
 
 

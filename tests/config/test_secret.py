@@ -77,13 +77,15 @@ def test_urls_hold_no_password(tmp_path: Path, url: str) -> None:
 
 
 @pytest.mark.parametrize("change", ["root=s3://key:hunter2@lake/run", "clean.events.path=[a, 's3://key:hunter2@lake/e']",
-                                    "score.output.jsonl=https://:hunter2@h/lists"])  # fmt: skip
+                                    "score.output.jsonl=https://:hunter2@h/lists",
+                                    "train.mlflow=https://me:hunter2@h"])  # fmt: skip
 def test_places_hold_no_password(tmp_path: Path, change: str) -> None:
     path = tmp_path / "c.yaml"
     path.write_text(EVENTS % "")
     with pytest.raises(ConfigError) as caught:
         load([str(path)], [change])
     assert f"{change.partition('=')[0]}: no password in a place" in str(caught.value)
+    assert "spark.hadoop" in str(caught.value) and "MLFLOW_TRACKING_PASSWORD" in str(caught.value)
     assert "hunter2" not in str(caught.value)
     fine = ["abfss://box@account.dfs.core.windows.net/e", "hdfs://host:8020/a@b", "C:/a:b@c", "s3://lake/a:b@c"]
     assert load([str(path)], [f"clean.events.path={fine}"]).clean.events.path == fine
