@@ -4,18 +4,19 @@
 
 `scripts/make_events.py` makes a log, and a second one whose events are handed out day by day: `--active` of the users,
 by hash, bring each day a tenth of what they have there (those with little there often nothing: `active_share` is what
-came of it). A bundle is trained on the first log (one epoch: what it is worth
-plays no part). Then each day twice, in one session, from files to published lists: as the daily flow goes on from the
-day before (s1 to s4, s7 as an update, the judging of yesterday's lists, publish), and on a copy of the root without
-states, every table made from all events (`daily.whole`). Copies are hard links: no file is ever written twice.
+came of it). The first run makes everything of the first log, and trains until it stops by itself (or `--epochs`). Then
+each day twice, in one session, from files to published lists: as the daily flow goes on from the day before (s1 to s4,
+s7 as an update, the judging of yesterday's lists, publish), and on a copy of the root without states, every table made
+from all events (`daily.whole`). Copies are hard links: no file is ever written twice.
 
 The last line is one JSON object. `daily_cost_share`: CPU seconds of the daily flows over those of the whole runs, JVM
 and Python workers together, which other load on the machine disturbs less than wall time; `daily_cost_share_late`: of
-the second half of the days, when the JVM has compiled both. `days_equal`: days whose lists are those of the whole run,
-row by row (fingerprints). `daily_cost_share_refit`: beside whole runs that also cut sequences and train, one epoch, as
-the first run did. `storage_factor`: bytes below the root after `prune` (one version of each table, and what is
-published) over those of the newest version of each table after the last whole run. `freshness_s`: the median day's wall
-seconds from its last event to published lists. Parts of it by job are printed as they come.
+the second half of the days, when the JVM has compiled both; `daily_cost_share_trained`: beside whole runs end to end,
+that also cut sequences and train (what these two jobs took of the first run is added to each). `days_equal`: days whose
+lists are those of the whole run, row by row (fingerprints). `storage_factor`: bytes below the root after `prune` (one
+version of each table, and what is published) over those of the newest version of each table after the last whole run.
+`freshness_s`: the median day's wall seconds from its last event to published lists. Parts of it by job are printed as
+they come.
 """
 
 from __future__ import annotations
@@ -63,12 +64,13 @@ def arguments(argv: Sequence[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--events", type=int, default=1_000_000, help="of the first log")
     parser.add_argument("--active", type=float, default=0.05, help="share of the users with new events a day")
     parser.add_argument("--dir", type=Path, default=Path("/tmp/lstmrec-daily"))
+    parser.add_argument("--epochs", type=int, default=40, help="of training, at most")
     parser.add_argument("--cores", type=int, default=2)
     parser.add_argument("--heap", default="3g")
     parser.add_argument("--quick", action="store_true")
     args = parser.parse_args(argv)
     if args.quick:
-        args.days, args.events = min(args.days, 2), min(args.events, 20_000)
+        args.days, args.events, args.epochs = min(args.days, 2), min(args.events, 20_000), 1
     return args
 
 
@@ -77,7 +79,7 @@ def as_of(day: int) -> str:
     return datetime.fromtimestamp(START + (BASE + day) * DAY, UTC).isoformat()[:19] + "Z"
 
 
-def config(root: Path, log: Path, day: int, **more: Any) -> Config:
+def config(root: Path, log: Path, day: int, epochs: int = 1, **more: Any) -> Config:
     """A shop with states; more: top-level keys."""
     return validate({
         "root": str(root), "as_of": as_of(day),
@@ -94,7 +96,7 @@ def config(root: Path, log: Path, day: int, **more: Any) -> Config:
         "profile": {"features": ["events", "items", "active_days", "value"]},
         "sequence": {"max_length": 64, "phases": 1, "files_multiple": 1},
         "train": {"launch": "solo", "reader": "arrow", "device": "cpu", "threads": 1, "shards": 1, "batch": 256,
-                  "epochs": 1, "model": {"dim": 64, "units": 64, "inputs": ["id", "tags", "numeric"],
+                  "epochs": epochs, "model": {"dim": 64, "units": 64, "inputs": ["id", "tags", "numeric"],
                                          "use_static": True, "use_time": True, "use_types": True}},
         "score": {"mode": "carry", "roles": ["serve"], "recommenders": [{"kind": "model"}, {"kind": "popularity"}]},
         "evaluate": {"bootstrap": 0, "diversity_users": 0}, **more,
@@ -175,7 +177,7 @@ def facts(days: Sequence[Figures], kept: int, full: int, trained: float) -> Figu
 
     return {
         "daily_cost_share": share(days), "daily_cost_share_late": share(days[len(days) // 2 :]),
-        "daily_cost_share_refit": share(days, trained), "trained_cpu_s": trained,
+        "daily_cost_share_trained": share(days, trained), "trained_cpu_s": trained,
         "days_equal": sum("recommendations" not in d["differing"] for d in days), "days": len(days),
         "days_equal_in_all": sum(not d["differing"] for d in days), "storage_factor": kept / full,
         "freshness_s": statistics.median(d["daily"]["seconds"] for d in days),
@@ -192,7 +194,7 @@ def measured(spark: SparkSession, args: argparse.Namespace) -> Figures:
     for place, seed in ((log, 1), (later, 2)):
         make(spark, World(args.events, users, items, BASE, seed, False), str(place), 2)
     by_time(spark, log)
-    first = config(root, log, 0)
+    first = config(root, log, 0, args.epochs)
     begun = walked(spark, first, flows.JOBS[:7], tally, published=False)
     print(f"first run: {begun}", file=sys.stderr, flush=True)
     days = []

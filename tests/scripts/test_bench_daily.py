@@ -30,7 +30,7 @@ def test_figures(bench: Any) -> None:
         [day(4, 10, 4), day(2, 10, 6), day(1, 10, 5, "split"), day(1, 10, 5, "recommendations")], 50, 20, 10
     )
     assert found["daily_cost_share"] == 0.2 and found["daily_cost_share_late"] == 0.1
-    assert found["daily_cost_share_refit"] == 0.1
+    assert found["daily_cost_share_trained"] == 0.1
     assert (found["days_equal"], found["days_equal_in_all"], found["days"]) == (3, 2, 4)
     assert found["storage_factor"] == 2.5 and found["freshness_s"] == 4.5 and found["active_share"] == 0.05
     assert json.loads(json.dumps(found)) == found
