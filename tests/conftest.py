@@ -46,6 +46,7 @@ def spark() -> Iterator[Any]:
         .config("spark.default.parallelism", "2")
         .config("spark.sql.codegen.cache.maxEntries", "5000")  # the same plans come again and again
         .config("spark.python.sql.dataFrameDebugging.enabled", "false")  # as in conf/spark
+        .config("spark.buffer.pageSize", "4m")
         .config("spark.ui.enabled", "false")
         .config("spark.ui.showConsoleProgress", "false")
         .config("spark.log.level", "ERROR")
