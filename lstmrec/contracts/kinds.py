@@ -12,9 +12,9 @@ from lstmrec.contracts.tables import Table
 if TYPE_CHECKING:
     import pyarrow as pa
 
-#: kind -> numpy dtype, its Arrow twin has the same name but for these two
+#: kind -> numpy dtype, its Arrow twin has the same name but for `bool_`
 _NUMPY = {"int": "int32", "bigint": "int64", "float": "float32", "double": "float64", "boolean": "bool"}
-_ARROW = {"string": "string", "boolean": "bool_"} | {k: v for k, v in _NUMPY.items() if k != "boolean"}
+_ARROW = _NUMPY | {"string": "string", "binary": "binary", "boolean": "bool_"}
 
 
 def numpy_dtype(kind: str) -> str:

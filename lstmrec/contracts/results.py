@@ -31,13 +31,13 @@ USER_STATES = Table(
         Column("last", "bigint", doc="seconds of the last of them; 0 without one, or without a clock"),
         Column("fed", "bigint", doc="digest of them: places, items known, what these are fed as, types, times"),
         Column("static", "bigint", doc="digest of the demographics it starts from and of the user's segment"),
-        Column("state", "array<float>", doc="h and c of each layer"),
-        Column("query", "array<float>", doc="the user vector"),
+        Column("state", "binary", doc="h and c of each layer, as float32 one after the other, little-endian"),
+        Column("query", "binary", doc="the user vector, likewise: one by one they cost an update much"),
         Column("items", "array<struct<item_id:string,score:double>>", doc="the best score.k + score.margin, "
                "best first; fewer where items left"),
         Column("complete", "boolean", doc="there is no further item that the user could be shown"),
     ),
-    key=("user_id",),
+    key=("user_id",), major=2,
     doc="carry modes: what tomorrow goes on from. A version holds the users that moved; facts.chain names the versions "
         "before it that hold the others, oldest first; facts.unknown, items that they had and the catalogue has not",
 )  # fmt: skip

@@ -129,7 +129,7 @@ def fed(moved: DataFrame, static: DataFrame, profiles: DataFrame, states: DataFr
     out = moved.select("user_id", "events", "had", "e", "hidden", known)
     out = out.join(static.select("user_id", "static"), "user_id", "left").join(after, ["user_id", "events"], "left")
     if states is None:
-        out = out.withColumns({"state": F.lit(None).cast("array<float>"), "before": F.lit(0).cast("bigint")})
+        out = out.withColumns({"state": F.lit(None).cast("binary"), "before": F.lit(0).cast("bigint")})
     else:
         out = out.join(states.select("user_id", "state", F.col("last").alias("before")), "user_id", "left")
     goes_on = F.col("had") > 0
@@ -138,7 +138,7 @@ def fed(moved: DataFrame, static: DataFrame, profiles: DataFrame, states: DataFr
                      (("item", "int", "items"), ("type", "int", "types"), ("second", "bigint", "times"))),
         F.when(goes_on, F.col("before")).otherwise(F.lit(0)).alias("last"), goes_on.alias("had"),
         _list("static", "int").alias("static"), _list("profile", "float").alias("profile"),
-        F.when(goes_on, F.col("state")).alias("state"), F.lit(None).cast("array<float>").alias("query"), "known",
+        F.when(goes_on, F.col("state")).alias("state"), F.lit(None).cast("binary").alias("query"), "known",
         *(["hidden"] if hides else []),
     )  # fmt: skip
 

@@ -87,8 +87,8 @@ _DEEP = "items array<struct<item_id:string,score:double>>, complete boolean"
 #: USER_STATES.
 FED = ("user_id", "items", "types", "times", "last", "had", "static", "profile", "state", "query", "known")
 KNOWN = ("events", "last", "fed", "static")
-ADVANCED_DDL = ("user_id string, events int, last bigint, fed bigint, static bigint, state array<float>, "
-                f"query array<float>, {_DEEP}")  # fmt: skip
+ADVANCED_DDL = ("user_id string, events int, last bigint, fed bigint, static bigint, state binary, "
+                f"query binary, {_DEEP}")  # fmt: skip
 #: What becomes of a list when the catalogue moves: it is as it was, it has moved, or too little is left of it.
 KEPT, MOVED, SPENT = "kept", "moved", "spent"
 MERGED_DDL = f"user_id string, {_DEEP}, became string"

@@ -86,8 +86,8 @@ class States:
         """user_id, items (the best k), history, known (see `due`) of everybody due in a role, by their whole histories
         (SPLIT rows). Those of serve go on from the states there are, and all that there are then are committed."""
         keep = role == "serve"
-        if keep and self.before.mark:  # buckets of a run that went on from other states are not these
-            name = f"{name}-from-{self.before.mark}"
+        # Buckets of another contract's states, or of a run that went on from other ones, are not these.
+        name += f"-{tables.USER_STATES.major}" + (f"-from-{self.before.mark}" if keep and self.before.mark else "")
         before = self.before.before() if keep else None
         mine = F.col("role") == role
         who = self.users.where(mine | F.col("role").isNull() if keep else mine)

@@ -16,7 +16,7 @@ from lstmrec.model import rank
 from lstmrec.scoring.items import Items
 from lstmrec.scoring.options import MOVED, SPENT, Options
 from lstmrec.scoring.worker import the_items
-from lstmrec.scoring.worker_states import DEEP, by_segment, column, filters, matrix, padded_rows, structs
+from lstmrec.scoring.worker_states import DEEP, by_segment, column, filters, padded_rows, structs, vectors
 
 MERGED = pa.schema([("user_id", pa.string()), ("items", DEEP), ("complete", pa.bool_()), ("became", pa.string())])
 MOVABLE = pa.schema([("user_id", pa.string())])
@@ -97,7 +97,7 @@ def _may_move(batch: pa.RecordBatch, lost: pa.Array, some: Some, options: Option
         may |= np.bincount(row, away, batch.num_rows) > 0
     if len(some.index):
         last = column(batch, "last").fill_null(-np.inf).to_numpy(zero_copy_only=False)
-        query = matrix(batch, "query", some.vectors.shape[1])
+        query = vectors(batch, "query", some.vectors.shape[1])
         for low in range(0, batch.num_rows, options.rows):
             best = rank.at_most(query[low : low + options.rows], some.vectors[FIRST:], some.bias[FIRST:], some.longest)
             may[low : low + options.rows] |= best.numpy() >= last[low : low + options.rows]
@@ -110,7 +110,7 @@ def _merged(batch: pa.RecordBatch, items: Items, live: np.ndarray, some: Some, o
     complete = column(batch, "complete").to_numpy(zero_copy_only=False)
     found, best = old, scores
     if len(some.index):
-        query = padded_rows(matrix(batch, "query", items.vectors.shape[1]), options.rows)
+        query = padded_rows(vectors(batch, "query", items.vectors.shape[1]), options.rows)
         allowed, hidden = filters(batch, items, options)
         near, score = rank.nearest(query, some.vectors, some.bias, min(width, len(some.index)), options.block,
                                    some.of(allowed), some.pairs(hidden), some.longest)  # fmt: skip

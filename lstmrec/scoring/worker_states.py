@@ -22,9 +22,9 @@ from lstmrec.scoring.options import HIDDEN, KNOWN, SEGMENT, Options
 from lstmrec.scoring.worker import finite, the_items, the_user_side
 
 DEEP = arrow_type(tables.USER_STATES.column("items").kind)
-_FLOATS = pa.list_(pa.float32())
 ADVANCED = pa.schema([("user_id", pa.string()), ("events", pa.int32()), *[(n, pa.int64()) for n in KNOWN[1:]],
-                      ("state", _FLOATS), ("query", _FLOATS), ("items", DEEP), ("complete", pa.bool_())])  # fmt: skip
+                      *[(n, pa.binary()) for n in ("state", "query")], ("items", DEEP),
+                      ("complete", pa.bool_())])  # fmt: skip
 
 
 @torch.no_grad()
@@ -45,10 +45,10 @@ def _advanced(batch: pa.RecordBatch, net: Net, items: Items, options: Options) -
     spec, rows, many = net.spec, options.rows, batch.num_rows
     again = ~column(batch, "query").is_null().to_numpy(zero_copy_only=False)
     events = _events(batch, net).padded(rows)
-    kept = padded_rows(matrix(batch, "state", carry.size(spec)), rows)
+    kept = padded_rows(vectors(batch, "state", carry.size(spec)), rows)
     states, query = carry.advance(net, events, items.inputs, kept, items.table)
     if again.any():
-        given = padded_rows(matrix(batch, "query", spec.dim), rows)
+        given = padded_rows(vectors(batch, "query", spec.dim), rows)
         ranked = padded_rows(torch.from_numpy(again)[:, None], rows)
         query, states = torch.where(ranked, given, query), torch.where(ranked, kept, states)
     allowed, hidden = filters(batch, items, options)
@@ -56,7 +56,7 @@ def _advanced(batch: pa.RecordBatch, net: Net, items: Items, options: Options) -
                                   items.longest)  # fmt: skip
     arrays = [
         column(batch, "user_id"), *(column(batch, "known").field(name) for name in KNOWN),
-        _lists(states[:many].numpy()), _lists(query[:many].numpy()),
+        _packed(states[:many].numpy()), _packed(query[:many].numpy()),
         structs(chosen[:many].numpy(), scores[:many].numpy(), items.ids),
         pa.array(chosen[:many, -1].numpy() < FIRST),
     ]  # fmt: skip
@@ -120,10 +120,31 @@ def matrix(batch: pa.RecordBatch, name: str, width: int, dtype: Any = np.float32
     if width and name in batch.schema.names:
         sizes = _sizes(batch, name)
         if not np.isin(sizes, (0, width)).all():
-            raise DataError("D707", f"lists of {sorted(set(sizes.tolist()))[:5]} numbers where the net has {width}",
-                            f"table user_states · {name}", "--set score.mode=carry starts anew")  # fmt: skip
+            raise _other(name, sizes, width)
         out[sizes == width] = column(batch, name).flatten().to_numpy(zero_copy_only=False).reshape(-1, width)
     return torch.from_numpy(out)
+
+
+def vectors(batch: pa.RecordBatch, name: str, width: int) -> torch.Tensor:
+    """(B, width) float32 of a column of `_packed` numbers, zeros where null. DataError D707 for another length."""
+    packed = column(batch, name).cast(pa.binary())  # large_binary where Spark is asked for large types
+    if not len(packed):  # then there may be no buffer of ends
+        return torch.zeros((0, width))
+    ends = np.frombuffer(packed.buffers()[1], np.int32)[packed.offset : packed.offset + len(packed) + 1]
+    sizes = np.diff(ends) / 4
+    if not np.isin(sizes, (0, width)).all():
+        raise _other(name, sizes, width)
+    out: np.ndarray = np.zeros((len(packed), width), np.float32)
+    if ends[-1] > ends[0]:
+        flat = np.frombuffer(packed.buffers()[2], np.uint8)[ends[0] : ends[-1]].view("<f4")
+        out[sizes == width] = flat.reshape(-1, width)
+    return torch.from_numpy(out)
+
+
+def _other(name: str, sizes: np.ndarray, width: int) -> DataError:
+    found = ", ".join(f"{n:g}" for n in sorted(set(sizes.tolist()))[:5])
+    return DataError("D707", f"lists of {found} numbers where the net has {width}",
+                     f"table user_states · {name}", "--set score.mode=carry starts anew")  # fmt: skip
 
 
 def padded_rows(rows: torch.Tensor, many: int) -> torch.Tensor:
@@ -131,9 +152,11 @@ def padded_rows(rows: torch.Tensor, many: int) -> torch.Tensor:
     return torch.cat([rows, rows.new_zeros((many - len(rows), *rows.shape[1:]))])
 
 
-def _lists(rows: np.ndarray) -> pa.ListArray:
-    offsets = np.arange(len(rows) + 1, dtype=np.int32) * rows.shape[1]
-    return pa.ListArray.from_arrays(pa.array(offsets), pa.array(rows.reshape(-1).astype(np.float32, copy=False)))
+def _packed(rows: np.ndarray) -> pa.BinaryArray:
+    """Each row's numbers as bytes: float32, little-endian."""
+    ends = np.arange(len(rows) + 1, dtype=np.int32) * (4 * rows.shape[1])
+    data = np.ascontiguousarray(rows, "<f4")
+    return pa.Array.from_buffers(pa.binary(), len(rows), [None, pa.py_buffer(ends), pa.py_buffer(data)])
 
 
 def structs(chosen: np.ndarray, scores: np.ndarray, ids: Any) -> pa.ListArray:

@@ -12,6 +12,7 @@ from pyspark.sql import functions as F
 from lstmrec import versions
 from lstmrec.config.run import Config
 from lstmrec.contracts import tables
+from lstmrec.contracts.errors import DataError
 from lstmrec.contracts.manifest import Manifest, digest
 from lstmrec.contracts.tables import Table
 from lstmrec.frames import carried
@@ -31,7 +32,12 @@ def newest(root: str, contract: Table, like: Mapping[str, Any]) -> Manifest | No
         return None
     if not versions.stands(root, contract.name, versions.log(root, contract.name)[-1]):
         return None  # it was erased
-    found = versions.current(root, contract)
+    try:
+        found = versions.current(root, contract)
+    except DataError as error:
+        if error.code == "D102":
+            return None  # of an earlier lstmrec: made anew
+        raise
     alike = all(found.facts.get(k) == v for k, v in like.items())
     return found if alike and versions.lies_there(root, contract, found) else None
 

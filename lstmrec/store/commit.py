@@ -74,7 +74,7 @@ def stage(frame: DataFrame, ticket: Ticket, contract: Table, *, buckets: int = 0
     apart: a flag column of the frame; rows that have it are written in the same job but are not of the table; the
     frame may then have more columns. one_file_per_partition: rows are brought together by the partition columns first,
     so that each partition folder gets one file, in the order of `contract.order`; `finish` makes the columns that are
-    too wide to travel, after that. different: columns of lists whose numbers are all different (and instants are).
+    too wide to travel, after that. different: columns whose values are all different (and instants are).
     """
     extra = set(frame.columns) ^ set(contract.names) if finish is None else set()
     if extra and (apart is None or not set(contract.names) < set(frame.columns)):
@@ -94,7 +94,8 @@ def stage(frame: DataFrame, ticket: Ticket, contract: Table, *, buckets: int = 0
         writer = frame.write.mode("errorifexists").partitionBy(*partitions)
         for column in contract.columns:
             if column.kind == "array<bigint>" or column.name in different:  # a dictionary is tried in vain
-                writer.option(f"parquet.enable.dictionary#{column.name}.list.element", "false")
+                inside = ".list.element" if column.kind.startswith("array") else ""
+                writer.option(f"parquet.enable.dictionary#{column.name}{inside}", "false")
         writer.option("maxRecordsPerFile", 0).parquet(place)
     sizes = {p: n for p, n in files.walk(place).items() if not p.rsplit("/", 1)[-1].startswith(("_", "."))}
     others = [p for p in sizes if apart and p.startswith(f"{apart}=true/")]

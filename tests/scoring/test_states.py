@@ -103,7 +103,7 @@ def test_items_that_tie_and_change_places_do_so_in_every_list(
     assert found[0] != found[1] == found[2]
     # Buckets of a run that was stopped are not those of one that goes on from other states.
     first = versions.log(str(tmp_path), tables.USER_STATES.name)[0]
-    assert named[0] == named[-1] == "model-serve-moved" and f"model-serve-from-{first}-moved" in named
+    assert named[0] == named[-1] == "model-serve-2-moved" and f"model-serve-2-from-{first}-moved" in named
 
 
 @pytest.mark.slow

@@ -29,7 +29,7 @@ def cache(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 #: What `udf.movable` makes of a row.
-SHORT = pa.schema([("user_id", pa.string()), ("query", pa.list_(pa.float32())), ("complete", pa.bool_()),
+SHORT = pa.schema([("user_id", pa.string()), ("query", pa.binary()), ("complete", pa.bool_()),
                    ("many", pa.int32()), ("last", pa.float64()), ("ids", pa.list_(pa.string()))])  # fmt: skip
 
 
@@ -42,10 +42,10 @@ def told(row: dict[str, Any], lost: bool) -> dict[str, Any]:
 def merged(root: Path, lists: dict[str, list[tuple[str, float]]], gone: list[int], new: list[int],
            complete: bool = False, size: int = 3, left: tuple[str, ...] = ()) -> dict[str, Any]:  # fmt: skip
     """user -> (what became, item ids, complete) of lists of 4 that need 2; every user vector is all ones."""
-    width = worlds.net(**worlds.RICH).spec.dim
-    rows = [{"user_id": u, "query": [1.0] * width, "items": [{"item_id": i, "score": s} for i, s in items],
+    ones = np.ones(worlds.net(**worlds.RICH).spec.dim, "<f4").tobytes()
+    rows = [{"user_id": u, "query": ones, "items": [{"item_id": i, "score": s} for i, s in items],
              "complete": complete} for u, items in lists.items()]  # fmt: skip
-    schema = pa.schema([("user_id", pa.string()), ("query", pa.list_(pa.float32())), ("items", worker_merged.DEEP),
+    schema = pa.schema([("user_id", pa.string()), ("query", pa.binary()), ("items", worker_merged.DEEP),
                         ("complete", pa.bool_())])  # fmt: skip
     batches = [pa.RecordBatch.from_pylist(rows[i : i + size], schema=schema) for i in range(0, len(rows), size)]
     options = bundles.options(root, k=4, least=2)

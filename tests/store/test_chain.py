@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ from tests.store import test_commit
 
 
 def rows(users: dict[str, int]) -> list[tuple[Any, ...]]:
-    return [(u, n, 0, 0, 0, [float(n)], [0.5], [("a", 1.0)], False) for u, n in users.items()]
+    return [(u, n, 0, 0, 0, b"state", b"user vector", [("a", 1.0)], False) for u, n in users.items()]
 
 
 def states(spark: Any, root: Path, day: int, longest: int, types: tuple[str, ...] = ("buy",), **score: Any
@@ -52,6 +53,8 @@ def test_of_each_user_the_newest_row_is_read(spark: Any, tmp_path: Path) -> None
         assert newest.rows_out == (len(moved) if chains[-1] else len(known))
     assert chains == [0, 1, 2, 0, 1]  # then all are written anew
     assert chain.newest(str(tmp_path), tables.USER_STATES, {"bundle": "another"}) is None
+    earlier = replace(tables.USER_STATES, major=tables.USER_STATES.major - 1)
+    assert chain.newest(str(tmp_path), earlier, {"bundle": "b"}) is None
 
 
 def test_what_lists_and_bits_depend_on_begins_a_chain(spark: Any, tmp_path: Path) -> None:
