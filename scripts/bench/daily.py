@@ -13,10 +13,10 @@ The last line is one JSON object. `daily_cost_share`: CPU seconds of the daily f
 and Python workers together, which other load on the machine disturbs less than wall time; `daily_cost_share_late`: of
 the second half of the days, when the JVM has compiled both; `daily_cost_share_trained`: beside whole runs end to end,
 that also cut sequences and train (what these two jobs took of the first run is added to each). `days_equal`: days whose
-lists are those of the whole run, row by row (fingerprints). `storage_factor`: bytes below the root after `prune` (one
-version of each table, and what is published) over those of the newest version of each table after the last whole run.
-`freshness_s`: the median day's wall seconds from its last event to published lists. Parts of it by job are printed as
-they come.
+lists are those of the whole run, row by row (fingerprints). `storage_factor`: bytes below the root after `prune`, which
+ends each day (one version of each table, and what is published), over those of the newest version of each table of the
+whole run, on the day where they are most. `freshness_s`: the median day's wall seconds from its last event to published
+lists. Parts of it by job are printed as they come. Ctrl-C ends it with the days that are done.
 """
 
 from __future__ import annotations
@@ -168,9 +168,9 @@ def pruned(root: Path) -> int:
     return bytes_below(root)
 
 
-def facts(days: Sequence[Figures], kept: int, full: int, trained: float) -> Figures:
-    """The last line, of what each day gave: daily, whole (see `walked`), differing (tables), users, moved. trained: CPU
-    seconds of the first run's sequences and training."""
+def facts(days: Sequence[Figures], trained: float) -> Figures:
+    """The last line, of what each day gave: daily, whole (see `walked`), differing (tables), users, moved, kept, full
+    (bytes after prune, of the whole run's newest). trained: CPU seconds of the first run's sequences and training."""
 
     def share(some: Sequence[Figures], more: float = 0.0) -> float:
         return sum(d["daily"]["cpu_seconds"] for d in some) / sum(d["whole"]["cpu_seconds"] + more for d in some)
@@ -179,7 +179,8 @@ def facts(days: Sequence[Figures], kept: int, full: int, trained: float) -> Figu
         "daily_cost_share": share(days), "daily_cost_share_late": share(days[len(days) // 2 :]),
         "daily_cost_share_trained": share(days, trained), "trained_cpu_s": trained,
         "days_equal": sum("recommendations" not in d["differing"] for d in days), "days": len(days),
-        "days_equal_in_all": sum(not d["differing"] for d in days), "storage_factor": kept / full,
+        "days_equal_in_all": sum(not d["differing"] for d in days),
+        "storage_factor": max(d["kept"] / d["full"] for d in days),
         "freshness_s": statistics.median(d["daily"]["seconds"] for d in days),
         "active_share": statistics.mean(d["moved"] / d["users"] for d in days),
         "daily_cpu_s": statistics.median(d["daily"]["cpu_seconds"] for d in days),
@@ -188,7 +189,7 @@ def facts(days: Sequence[Figures], kept: int, full: int, trained: float) -> Figu
 
 
 def measured(spark: SparkSession, args: argparse.Namespace) -> Figures:
-    root, whole, log, later = (args.dir / name for name in ("root", "whole", "log", "later"))
+    root, _, log, later = places(args)
     tally = Tally()
     users, items = max(20, args.events // 50), max(1_000, args.events // 400)
     for place, seed in ((log, 1), (later, 2)):
@@ -197,19 +198,32 @@ def measured(spark: SparkSession, args: argparse.Namespace) -> Figures:
     first = config(root, log, 0, args.epochs)
     begun = walked(spark, first, flows.JOBS[:7], tally, published=False)
     print(f"first run: {begun}", file=sys.stderr, flush=True)
-    days = []
-    for day in range(1, args.days + 1):
-        moved = hand_out(spark, later, log, day, args)
-        copied(root, whole)
-        conf = config(root, log, day, flow="daily")
-        one: Figures = {"moved": moved, "daily": walked(spark, conf, flows.jobs(conf), tally)}
-        conf = config(whole, log, day, flow="daily", daily={"whole": True})
-        one |= {"whole": walked(spark, conf, flows.jobs(conf), tally), "differing": differing(root, whole),
-                "users": versions.current(str(root), tables.USERS).rows_out}  # fmt: skip
-        days.append(one)
-        print(f"day {day}: {json.dumps(one)}", file=sys.stderr, flush=True)
-    full = newest(whole)
-    return facts(days, pruned(root), full, begun["jobs"]["sequence"] + begun["jobs"]["train"])
+    days: list[Figures] = []
+    try:
+        for day in range(1, args.days + 1):
+            days.append(both(spark, args, day, tally))
+            print(f"day {day}: {json.dumps(days[-1])}", file=sys.stderr, flush=True)
+    except KeyboardInterrupt:
+        if not days:
+            raise
+    return facts(days, begun["jobs"]["sequence"] + begun["jobs"]["train"])
+
+
+def both(spark: SparkSession, args: argparse.Namespace, day: int, tally: Tally) -> Figures:
+    """A day by the daily flow and from all events; what each cost, where they differ, what prune leaves."""
+    root, whole, log, later = places(args)
+    moved = hand_out(spark, later, log, day, args)
+    copied(root, whole)
+    conf = config(root, log, day, flow="daily")
+    one: Figures = {"moved": moved, "daily": walked(spark, conf, flows.jobs(conf), tally)}
+    conf = config(whole, log, day, flow="daily", daily={"whole": True})
+    return one | {"whole": walked(spark, conf, flows.jobs(conf), tally), "differing": differing(root, whole),
+                  "users": versions.current(str(root), tables.USERS).rows_out, "full": newest(whole),
+                  "kept": pruned(root)}  # fmt: skip
+
+
+def places(args: argparse.Namespace) -> list[Path]:
+    return [args.dir / name for name in ("root", "whole", "log", "later")]
 
 
 def main(argv: Sequence[str] | None = None) -> None:

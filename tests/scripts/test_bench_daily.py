@@ -20,14 +20,14 @@ def bench() -> Iterator[Any]:
         yield load("daily")
 
 
-def day(daily: float, whole: float, moved: int, *differing: str) -> dict[str, Any]:
+def day(daily: float, whole: float, moved: int, *differing: str, kept: int = 10) -> dict[str, Any]:
     return {"daily": {"cpu_seconds": daily, "seconds": 3 * daily}, "whole": {"cpu_seconds": whole, "seconds": 1.0},
-            "moved": moved, "users": 100, "differing": list(differing)}  # fmt: skip
+            "moved": moved, "users": 100, "differing": list(differing), "kept": kept, "full": 20}  # fmt: skip
 
 
 def test_figures(bench: Any) -> None:
     found = bench.facts(
-        [day(4, 10, 4), day(2, 10, 6), day(1, 10, 5, "split"), day(1, 10, 5, "recommendations")], 50, 20, 10
+        [day(4, 10, 4), day(2, 10, 6, kept=50), day(1, 10, 5, "split"), day(1, 10, 5, "recommendations")], 10
     )
     assert found["daily_cost_share"] == 0.2 and found["daily_cost_share_late"] == 0.1
     assert found["daily_cost_share_trained"] == 0.1
