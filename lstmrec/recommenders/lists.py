@@ -147,6 +147,9 @@ def filled(users: DataFrame, own: DataFrame | None, popular: DataFrame, history:
         frame = frame.join(own, "user_id", "left")
     pairs = shown.hidden(history)
     if pairs is not None:
+        if shown.rules is None:  # a history is long, and of what is popular it holds little
+            pairs = pairs.join(F.broadcast(popular.select(F.explode("popular.item_id").alias("item_id")).distinct()),
+                               "item_id", "left_semi")  # fmt: skip
         frame = frame.join(pairs.groupBy("user_id").agg(F.collect_list("item_id").alias("seen")), "user_id", "left")
     else:
         frame = frame.withColumn("seen", F.lit(None).cast("array<string>"))
