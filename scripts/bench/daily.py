@@ -7,16 +7,19 @@ by hash, bring each day a tenth of what they have there (those with little there
 came of it). The first run makes everything of the first log, and trains until it stops by itself (or `--epochs`). Then
 each day twice, in one session, from files to published lists: as the daily flow goes on from the day before (s1 to s4,
 s7 as an update, the judging of yesterday's lists, publish), and on a copy of the root without states, every table made
-from all events (`daily.whole`). Copies are hard links: no file is ever written twice.
+from all events (`daily.whole`), but for vectors of items that are as they were. Copies are hard links: no file is ever
+written twice.
 
 The last line is one JSON object. `daily_cost_share`: CPU seconds of the daily flows over those of the whole runs, JVM
 and Python workers together, which other load on the machine disturbs less than wall time; `daily_cost_share_late`: of
 the second half of the days, when the JVM has compiled both; `daily_cost_share_trained`: beside whole runs end to end,
-that also cut sequences and train (what these two jobs took of the first run is added to each). `days_equal`: days whose
-lists are those of the whole run, row by row (fingerprints). `storage_factor`: bytes below the root after `prune`, which
-ends each day (one version of each table, and what is published), over those of the newest version of each table of the
-whole run, on the day where they are most. `freshness_s`: the median day's wall seconds from its last event to published
-lists. Parts of it by job are printed as they come. Ctrl-C ends it with the days that are done.
+that also cut sequences and train: what these two jobs took of the first run, on the smallest log and in a cold JVM, is
+added to each. `days_equal`: days whose lists are those of the whole run, row by row (fingerprints). `storage_factor`:
+bytes below the root after `prune`, which ends each day (one version of each table, and what is published; its time
+counts nowhere), over those of the newest version of each table of the whole run, on the day where they are most.
+`freshness_s`: the median day's wall seconds from its last event to published lists. Parts of it by job are printed as
+they come. Ctrl-C ends it with the days that are done (`days` of `days_asked`): before the fifteenth no table that grows
+by deltas was written anew (`compacted` counts such days), so that a few days look cheaper than thirty.
 """
 
 from __future__ import annotations
@@ -157,8 +160,9 @@ def bytes_below(root: Path) -> int:
 
 
 def newest(root: Path) -> int:
-    """Bytes of the newest version of each table."""
-    return sum(bytes_below(root / t.name / log[-1]) for t in tables.ALL if (log := versions.log(str(root), t.name)))
+    """Bytes of the newest version of each table, with those that it goes on from."""
+    found = [versions.current(str(root), t) for t in tables.ALL if versions.log(str(root), t.name)]
+    return sum(bytes_below(root / m.table / v) for m in found for v in (*m.facts.get("chain", ()), m.version))
 
 
 def pruned(root: Path) -> int:
@@ -168,9 +172,10 @@ def pruned(root: Path) -> int:
     return bytes_below(root)
 
 
-def facts(days: Sequence[Figures], trained: float) -> Figures:
+def facts(days: Sequence[Figures], trained: float, asked: int) -> Figures:
     """The last line, of what each day gave: daily, whole (see `walked`), differing (tables), users, moved, kept, full
-    (bytes after prune, of the whole run's newest). trained: CPU seconds of the first run's sequences and training."""
+    (bytes after prune, of the whole run's newest), anew (tables that grow, written whole). trained: CPU seconds of the
+    first run's sequences and training; asked: days that there were to be."""
 
     def share(some: Sequence[Figures], more: float = 0.0) -> float:
         return sum(d["daily"]["cpu_seconds"] for d in some) / sum(d["whole"]["cpu_seconds"] + more for d in some)
@@ -179,6 +184,7 @@ def facts(days: Sequence[Figures], trained: float) -> Figures:
         "daily_cost_share": share(days), "daily_cost_share_late": share(days[len(days) // 2 :]),
         "daily_cost_share_trained": share(days, trained), "trained_cpu_s": trained,
         "days_equal": sum("recommendations" not in d["differing"] for d in days), "days": len(days),
+        "days_asked": asked, "compacted": sum(bool(d["anew"]) for d in days),
         "days_equal_in_all": sum(not d["differing"] for d in days),
         "storage_factor": max(d["kept"] / d["full"] for d in days),
         "freshness_s": statistics.median(d["daily"]["seconds"] for d in days),
@@ -206,7 +212,7 @@ def measured(spark: SparkSession, args: argparse.Namespace) -> Figures:
     except KeyboardInterrupt:
         if not days:
             raise
-    return facts(days, begun["jobs"]["sequence"] + begun["jobs"]["train"])
+    return facts(days, begun["jobs"]["sequence"] + begun["jobs"]["train"], args.days)
 
 
 def both(spark: SparkSession, args: argparse.Namespace, day: int, tally: Tally) -> Figures:
@@ -215,11 +221,17 @@ def both(spark: SparkSession, args: argparse.Namespace, day: int, tally: Tally) 
     moved = hand_out(spark, later, log, day, args)
     copied(root, whole)
     conf = config(root, log, day, flow="daily")
-    one: Figures = {"moved": moved, "daily": walked(spark, conf, flows.jobs(conf), tally)}
+    one: Figures = {"moved": moved, "daily": walked(spark, conf, flows.jobs(conf), tally), "anew": anew(root)}
     conf = config(whole, log, day, flow="daily", daily={"whole": True})
     return one | {"whole": walked(spark, conf, flows.jobs(conf), tally), "differing": differing(root, whole),
                   "users": versions.current(str(root), tables.USERS).rows_out, "full": newest(whole),
                   "kept": pruned(root)}  # fmt: skip
+
+
+def anew(root: Path) -> list[str]:
+    """Tables that grow by deltas whose newest version holds all rows."""
+    grow = (tables.EVENTS, tables.SPLIT, tables.WINDOWS, tables.USER_PROFILES, tables.USER_STATES)
+    return [t.name for t in grow if not versions.current(str(root), t).facts.get("chain")]
 
 
 def places(args: argparse.Namespace) -> list[Path]:
@@ -233,8 +245,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     os.environ["LSTMREC_CACHE"] = str(args.dir / "cache")
     local_spark(args.cores, args.heap)
     with session("bench") as spark:
-        found = measured(spark, args)
-    print(json.dumps(found))
+        print(json.dumps(measured(spark, args)))
 
 
 if __name__ == "__main__":

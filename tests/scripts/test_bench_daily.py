@@ -22,13 +22,15 @@ def bench() -> Iterator[Any]:
 
 def day(daily: float, whole: float, moved: int, *differing: str, kept: int = 10) -> dict[str, Any]:
     return {"daily": {"cpu_seconds": daily, "seconds": 3 * daily}, "whole": {"cpu_seconds": whole, "seconds": 1.0},
-            "moved": moved, "users": 100, "differing": list(differing), "kept": kept, "full": 20}  # fmt: skip
+            "moved": moved, "users": 100, "differing": list(differing), "kept": kept, "full": 20,
+            "anew": ["split"] * (moved == 6)}  # fmt: skip
 
 
 def test_figures(bench: Any) -> None:
     found = bench.facts(
-        [day(4, 10, 4), day(2, 10, 6, kept=50), day(1, 10, 5, "split"), day(1, 10, 5, "recommendations")], 10
+        [day(4, 10, 4), day(2, 10, 6, kept=50), day(1, 10, 5, "split"), day(1, 10, 5, "recommendations")], 10, 30
     )
+    assert (found["days_asked"], found["compacted"]) == (30, 1)
     assert found["daily_cost_share"] == 0.2 and found["daily_cost_share_late"] == 0.1
     assert found["daily_cost_share_trained"] == 0.1
     assert (found["days_equal"], found["days_equal_in_all"], found["days"]) == (3, 2, 4)
@@ -41,6 +43,21 @@ def test_quick_is_small(bench: Any, tmp_path: Path) -> None:
     assert args.days <= 3 and args.events <= 30_000
     full = bench.arguments([])
     assert (full.days, full.events, full.active) == (30, 1_000_000, 0.05)
+
+
+def test_stopped_it_tells_of_the_days_that_are_done(bench: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+                                                    ) -> None:  # fmt: skip
+    def both(spark: Any, args: Any, number: int, tally: Any) -> dict[str, Any]:
+        if number == 3:
+            raise KeyboardInterrupt
+        return day(number, 10, 5)
+
+    first = {"jobs": {"sequence": 4.0, "train": 6.0}}
+    for name, what in (("make", None), ("by_time", None), ("walked", first)):
+        monkeypatch.setattr(bench, name, lambda *_, what=what, **__: what)
+    monkeypatch.setattr(bench, "both", both)
+    found = bench.measured(None, bench.arguments(["--dir", str(tmp_path)]))
+    assert (found["days"], found["days_asked"], found["daily_cost_share"]) == (2, 30, 0.15)
 
 
 def test_its_config_goes_from_day_to_day(bench: Any, tmp_path: Path) -> None:
