@@ -76,6 +76,17 @@ def current(root: str, contract: Table, name: str = "head") -> Manifest:
         raise
 
 
+def readable(root: str, contract: Table) -> Manifest | None:
+    """What `current` gives; None where there is none, or it is of another major contract: a table that this lstmrec has
+    not made yet."""
+    try:
+        return current(root, contract)
+    except DataError as error:
+        if error.code in ("D102", "D104", "D105"):
+            return None
+        raise
+
+
 def stand_ins(root: str, contract: Table) -> dict[str, str]:
     """Version -> the newest that stands in for it: users were erased, and what is known of it stays."""
     found = {}

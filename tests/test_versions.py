@@ -56,6 +56,20 @@ def test_another_contract_is_refused(tmp_path: Path) -> None:
     versions.seal(str(tmp_path), m)
     with pytest.raises(DataError, match="D102"):
         versions.current(str(tmp_path), tables.EVENTS)
+    assert versions.readable(str(tmp_path), tables.EVENTS) is None
+
+
+def test_what_can_be_read(tmp_path: Path) -> None:
+    root = str(tmp_path)
+    assert versions.readable(root, tables.EVENTS) is None
+    m = made(root)
+    assert versions.readable(root, tables.EVENTS) == m
+    place = Path(versions.folder(root, "events", m.version), "_MANIFEST.json")
+    place.write_text("no manifest")
+    with pytest.raises(DataError, match="D101"):  # damage is told
+        versions.readable(root, tables.EVENTS)
+    place.unlink()
+    assert versions.readable(root, tables.EVENTS) is None
 
 
 def test_plain_files_are_digested_and_verified(tmp_path: Path) -> None:

@@ -108,11 +108,11 @@ def _config(a: str, b: str) -> list[dict[str, Any]]:
 
 
 def _settings(root: str) -> dict[str, Any]:
-    """What the newest version of every table was made with."""
+    """What the newest version of every table that can be read was made with."""
     found: dict[str, Any] = {}
     for table in tables.ALL:
-        if versions.log(root, table.name):
-            found |= versions.current(root, table).config
+        if made := versions.readable(root, table):
+            found |= made.config
     return found
 
 

@@ -18,7 +18,7 @@ _ARROW = _NUMPY | {"string": "string", "binary": "binary", "boolean": "bool_"}
 
 
 def numpy_dtype(kind: str) -> str:
-    """dtype name of a scalar kind, or of an array kind's members; `object` for text. KeyError for maps and structs."""
+    """dtype name of a scalar kind, or of an array's members; `object` for text. KeyError for bytes, maps, structs."""
     inner = kind[len("array<") : -1] if kind.startswith("array<") else kind
     return "object" if inner == "string" else _NUMPY[inner]
 

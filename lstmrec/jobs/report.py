@@ -36,8 +36,8 @@ def run(spark: Any, conf: Config) -> Manifest:
     from lstmrec.report import page  # here: altair is slow to import, and only this job needs the extra `report`
 
     t = door.ticket(sys.modules[__name__], conf)
-    made = {c.name: versions.current(conf.root, c) for c in tables.ALL
-            if c not in GIVES and versions.log(conf.root, c.name)}  # fmt: skip
+    # What it needs is there: the ticket has looked. What an earlier lstmrec left beside it is not shown.
+    made = {c.name: m for c in tables.ALL if c not in GIVES and (m := versions.readable(conf.root, c))}
     told = made[tables.METRICS.name].facts
     rows = lookup.select(conf.root, made[tables.METRICS.name], tables.METRICS.names)
     log = files.read_text(files.join(versions.verify_files(conf.root, made[tables.BUNDLE.name]), "log.jsonl"))

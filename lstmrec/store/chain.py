@@ -12,7 +12,6 @@ from pyspark.sql import functions as F
 from lstmrec import versions
 from lstmrec.config.run import Config
 from lstmrec.contracts import tables
-from lstmrec.contracts.errors import DataError
 from lstmrec.contracts.manifest import Manifest, digest
 from lstmrec.contracts.tables import Table
 from lstmrec.frames import carried
@@ -26,20 +25,15 @@ _FEW = 1000
 
 
 def newest(root: str, contract: Table, like: Mapping[str, Any]) -> Manifest | None:
-    """The version `head` points to, if it is there, with all that it goes on from, and its facts say what `like`
-    does."""
+    """The version `head` points to, if it is there, of this major contract, with all that it goes on from, and its
+    facts say what `like` does."""
     if not versions.log(root, contract.name):
         return None
     if not versions.stands(root, contract.name, versions.log(root, contract.name)[-1]):
         return None  # it was erased
-    try:
-        found = versions.current(root, contract)
-    except DataError as error:
-        if error.code == "D102":
-            return None  # of an earlier lstmrec: made anew
-        raise
-    alike = all(found.facts.get(k) == v for k, v in like.items())
-    return found if alike and versions.lies_there(root, contract, found) else None
+    found = versions.readable(root, contract)
+    alike = found is not None and all(found.facts.get(k) == v for k, v in like.items())
+    return found if found is not None and alike and versions.lies_there(root, contract, found) else None
 
 
 def read(spark: SparkSession, root: str, contract: Table, manifest: Manifest) -> DataFrame:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 from lstmrec import versions
 from lstmrec.cli import main
@@ -21,6 +22,7 @@ def test_figures_lists_and_config_side_by_side(tmp_path, capsys):
         b, tables.RECOMMENDATIONS, [*kept, changed], version="v2", config={"score.k": 5, "sequence": {"phases": 2}}
     )
     made.put(a, tables.SEQUENCES, [], version="v2", config={"sequence": {"phases": 4}, "score.k": 5})
+    made.put(a, replace(tables.USER_STATES, major=1), [])  # of an earlier lstmrec
     assert main.call(["compare", str(a), str(b), "--json"]) == 0
     told = json.loads(capsys.readouterr().out)
     ndcg = next(r for r in told["metrics"] if (r["recommender"], r["metric"]) == ("model", "ndcg_10"))

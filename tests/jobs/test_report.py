@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -38,6 +39,12 @@ def test_commits_three_files_and_copies_two(done):
     for name in ("report.html", "metrics.json"):
         assert (path / name).read_bytes() == (place / name).read_bytes()
     assert not list(path.glob(".*.tmp"))
+
+
+def test_states_of_an_earlier_lstmrec_are_no_error(tmp_path):
+    conf = made.pictured(tmp_path)
+    made.put(tmp_path, replace(tables.USER_STATES, major=1), [])
+    assert report.run(None, conf).table == "report"
 
 
 def test_metrics_json_is_flat(done):

@@ -53,8 +53,10 @@ def test_of_each_user_the_newest_row_is_read(spark: Any, tmp_path: Path) -> None
         assert newest.rows_out == (len(moved) if chains[-1] else len(known))
     assert chains == [0, 1, 2, 0, 1]  # then all are written anew
     assert chain.newest(str(tmp_path), tables.USER_STATES, {"bundle": "another"}) is None
-    earlier = replace(tables.USER_STATES, major=tables.USER_STATES.major - 1)
-    assert chain.newest(str(tmp_path), earlier, {"bundle": "b"}) is None
+    now = versions.current(str(tmp_path), tables.USER_STATES)
+    for major in (now.major - 1, now.major + 1):  # of an earlier lstmrec, or a later one
+        versions.seal(str(tmp_path), replace(now, version=f"of-{major}", major=major))
+        assert chain.newest(str(tmp_path), tables.USER_STATES, {"bundle": "b"}) is None
 
 
 def test_what_lists_and_bits_depend_on_begins_a_chain(spark: Any, tmp_path: Path) -> None:
