@@ -27,13 +27,13 @@ _FEW = 1000
 def newest(root: str, contract: Table, like: Mapping[str, Any]) -> Manifest | None:
     """The version `head` points to, if it is there, of this major contract, with all that it goes on from, and its
     facts say what `like` does."""
-    if not versions.log(root, contract.name):
-        return None
-    if not versions.stands(root, contract.name, versions.log(root, contract.name)[-1]):
-        return None  # it was erased
+    pointed = versions.log(root, contract.name)
+    if not pointed or not versions.stands(root, contract.name, pointed[-1]):
+        return None  # never made, or erased
     found = versions.readable(root, contract)
-    alike = found is not None and all(found.facts.get(k) == v for k, v in like.items())
-    return found if found is not None and alike and versions.lies_there(root, contract, found) else None
+    if found is None or any(found.facts.get(k) != v for k, v in like.items()):
+        return None
+    return found if versions.lies_there(root, contract, found) else None
 
 
 def read(spark: SparkSession, root: str, contract: Table, manifest: Manifest) -> DataFrame:
